@@ -1,0 +1,86 @@
+//! The answer to the one question a node is asked: *what are you?*
+
+use serde::{Deserialize, Serialize};
+
+use crate::gtid::{GtidPos, GtidState};
+use crate::mode::{Mode, Role, Vrrp};
+use crate::observed::Gateway;
+
+/// One line of JSON, written on connection; what `ap-mode show --json` prints.
+/// Unknown fields are ignored, so that two versions can talk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Answer {
+    /// Name of the host in the configuration.
+    pub host: String,
+    /// Codename; a stranger's answer is no answer.
+    pub codename: String,
+    /// Version of the toolkit.
+    pub version: String,
+    /// Mode.
+    pub mode: Mode,
+    /// Role.
+    pub role: Role,
+    /// Epoch.
+    pub epoch: u64,
+    /// Acknowledges alone.
+    pub solo: bool,
+    /// Has fenced itself: acknowledges nothing any more.
+    pub fenced: bool,
+    /// Is promoting itself right now.
+    pub promoting: bool,
+    /// An active grants a lease by this very answer, to the standby whose
+    /// relay log bears this name (`relay`).
+    pub grant: Option<String>,
+    /// A standby holds a lease, or may receive one by a question it has under
+    /// way. `false` is a promise: no grant given so far can become a lease.
+    pub lease: bool,
+    /// Names this standby's relay log: it changes whenever received events may
+    /// have been lost. Empty when there is none.
+    pub relay: String,
+    /// keepalived's last word.
+    pub vrrp: Option<Vrrp>,
+    /// Holds the VIP.
+    pub vip: bool,
+    /// The way out.
+    pub gateway: Gateway,
+    /// Writable; `None`: the database does not answer.
+    pub writable: Option<bool>,
+    /// MariaDB's version, empty when it does not answer.
+    pub db_version: String,
+    /// The binary log's position.
+    pub binlog_pos: GtidPos,
+    /// The position applied.
+    pub slave_pos: GtidPos,
+    /// The position received.
+    pub io_pos: GtidPos,
+    /// The binary log's state, per domain and server.
+    pub binlog_state: GtidState,
+    /// Tables that are not MariaDB's own.
+    pub user_tables: u64,
+    /// Whether replication receives and applies.
+    pub replicating: bool,
+    /// What is being done, if anything.
+    pub doing: String,
+    /// Since when in this mode.
+    pub since: String,
+    /// Who asked for it.
+    pub who: String,
+    /// Why.
+    pub why: String,
+    /// PROTECTED or UNPROTECTED: whether each acknowledged write is on both nodes.
+    pub protected: bool,
+    /// Since when and why.
+    pub protection: String,
+}
+
+impl Answer {
+    /// Whether this node is the one whose data counts.
+    pub fn serves(&self) -> bool {
+        match self.mode {
+            Mode::S => true,
+            Mode::Ap => self.role == Role::Active && !self.fenced,
+            Mode::M => false,
+        }
+    }
+}

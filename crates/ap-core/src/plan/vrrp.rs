@@ -1,0 +1,162 @@
+//! The event table: what happens when keepalived speaks, or a unit is gone.
+//!
+//! | mode, role          | MASTER                 | BACKUP                    | FAULT, STOP, gone     |
+//! |---------------------|------------------------|---------------------------|-----------------------|
+//! | `ap`, active        | writable               | newer peer: leave         | leave: fence, `m`     |
+//! | `ap`, standby       | drain, writable, `s`   | replicate, read-only      | record                |
+//! | `s`; `ap` and solo  | writable               | newer peer: leave         | start what failed     |
+//! | `m`                 | leave                  | leave                     | record                |
+
+use super::{Cause, Plan, guard, leave, newer_peer};
+use crate::mode::{Fault, Mode, Role, Service, Vrrp};
+use crate::observed::Observed;
+use crate::state::Intention;
+use crate::step::Step;
+
+pub fn plan(vrrp: Vrrp, o: &Observed) -> Plan {
+    let s = &o.state;
+    if let (Some(why), false) = (newer_peer(o), s.mode == Mode::M || s.role == Role::Standby) {
+        return leave(&o.state, &why);
+    }
+    match (s.mode, s.role, vrrp) {
+        (Mode::M, _, Vrrp::Master | Vrrp::Backup) if !s.is_fresh() => leave(&o.state, "keepalived runs on a node in m"),
+        (Mode::M, _, _) => Plan::nothing("mode m: recorded"),
+
+        (Mode::S, _, Vrrp::Master) | (Mode::Ap, Role::Active, Vrrp::Master) => serve(o),
+        (Mode::Ap, Role::Standby, Vrrp::Master) => promote(o, s.epoch + 1),
+
+        (Mode::S, _, Vrrp::Backup) | (Mode::Ap, Role::Active, Vrrp::Backup) => {
+            Plan::nothing("nobody is newer: keepalived is about to hand the VIP back")
+        }
+        (Mode::Ap, Role::Standby, Vrrp::Backup) => stand_by(o),
+
+        (Mode::Ap, Role::Standby, _) => Plan::nothing(format!("{vrrp} on the standby: recorded")),
+        (Mode::Ap, Role::Active, _) if !s.solo => leave(&o.state, &format!("keepalived says {vrrp}")),
+        (Mode::S, _, _) | (Mode::Ap, Role::Active, _) => recover(o),
+    }
+}
+
+/// A unit is gone: as FAULT, but it need not wait for keepalived to say so.
+pub fn gone(service: Service, o: &Observed) -> Plan {
+    let s = &o.state;
+    match (s.mode, s.role) {
+        (Mode::Ap, Role::Active) if !s.solo => leave(&o.state, &format!("{service} is gone")),
+        (Mode::Ap, Role::Active) | (Mode::S, _) => recover(o),
+        _ => Plan::nothing(format!("{service} is gone on a node that does not serve: recorded")),
+    }
+}
+
+/// The VIP is here by right: make the database writable.
+fn serve(o: &Observed) -> Plan {
+    let mut steps = Vec::new();
+    if o.db.as_ref().is_ok_and(|db| db.replica.is_some()) {
+        steps.push(Step::EndReplication);
+    }
+    // In a pair nothing is acknowledged alone by accident: semi-sync is on
+    // before the first write can come, and only solo switches it off.
+    let protected = o.state.mode == Mode::Ap && !o.state.solo;
+    steps.extend([Step::SemiSync(protected), Step::Writable]);
+    Plan::act("MASTER: this node serves", steps)
+}
+
+fn promote(o: &Observed, epoch: u64) -> Plan {
+    if let Err(refusal) = guard::promotion(o) {
+        return refusal.into();
+    }
+    let mut steps = vec![Step::Intend(Intention::Promote { epoch }), Step::StopReceiving, Step::Drain, Step::Confirm];
+    steps.extend(become_standalone(epoch));
+    let evidence = match &o.peer {
+        Ok(peer) if peer.fenced => format!("{} has fenced itself", peer.host),
+        _ => "a lease is alive".to_owned(),
+    };
+    Plan::act(format!("MASTER: promoting, {evidence}"), steps)
+}
+
+/// The end of a promotion: from here on it is only ever finished.
+fn become_standalone(epoch: u64) -> Vec<Step> {
+    vec![
+        Step::EndReplication,
+        Step::SemiSync(false),
+        Step::Become { mode: Mode::S, role: Role::Active, epoch, solo: false },
+        Step::Writable,
+        Step::UnitFiles(Mode::S),
+        Step::Alert(format!("promoted to standalone, epoch {epoch}")),
+        Step::Finish,
+    ]
+}
+
+/// Promotion found in `state.toml` after a crash, or asked for again.
+pub fn resume_promotion(o: &Observed, epoch: u64) -> Plan {
+    if o.state.mode == Mode::S {
+        return Plan::act("finishing the promotion", become_standalone(epoch));
+    }
+    if o.vrrp != Some(Vrrp::Master) {
+        return Plan::act("the VIP is not here any more: standing by", vec![Step::Finish]);
+    }
+    match promote(o, epoch) {
+        Plan::Refuse(mut refusal) => {
+            refusal.steps.push(Step::Finish);
+            Plan::Refuse(refusal)
+        }
+        plan => plan,
+    }
+}
+
+fn stand_by(o: &Observed) -> Plan {
+    let Ok(db) = &o.db else {
+        return Plan::nothing("BACKUP: the database does not answer yet");
+    };
+    let mut steps = Vec::new();
+    if !db.read_only {
+        steps.push(Step::ReadOnly);
+    }
+    match &db.replica {
+        None => steps.push(Step::Follow),
+        // Starting from both stopped costs the relay log (facts), but in BACKUP
+        // the active is there to send it again; the lease is void all the same,
+        // because the relay log's name changes with the SQL thread.
+        Some(replica) if replica.io == "No" && replica.sql_error.is_empty() => steps.push(Step::ResumeReplication),
+        Some(_) => {}
+    }
+    if steps.is_empty() { Plan::nothing("BACKUP: standing by") } else { Plan::act("BACKUP: standing by", steps) }
+}
+
+/// Nobody else can serve: start again what failed and let keepalived take the VIP back.
+pub fn recover(o: &Observed) -> Plan {
+    if o.shutting_down {
+        return Plan::nothing("the machine is going down: the mode is kept");
+    }
+    let Ok(units) = &o.units else {
+        return Plan::nothing("systemd does not answer: nothing can be started");
+    };
+    let down: Vec<Service> = [Service::Database, Service::Api, Service::Keepalived]
+        .into_iter()
+        .filter(|service| units.get(*service).is_down())
+        .collect();
+    if down.is_empty() {
+        return Plan::nothing("alone, and everything runs: waiting for the VIP to come back");
+    }
+    let names = down.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let mut steps = Vec::new();
+    for service in &down {
+        steps.push(Step::Start(*service));
+        match service {
+            Service::Database => steps.push(Step::Fault(Fault::Db, false)),
+            Service::Api => steps.push(Step::Fault(Fault::Api, false)),
+            Service::Keepalived => {}
+        }
+    }
+    Plan::act(format!("nobody else can serve: starting {names} again"), steps)
+}
+
+/// The cause as a sentence.
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Vrrp(vrrp) => write!(f, "keepalived says {vrrp}"),
+            Self::Gone(service) => write!(f, "{service} is gone"),
+            Self::Request(request) => write!(f, "{} asks: {}", request.who, request.verb),
+            Self::Look => f.write_str("look"),
+        }
+    }
+}

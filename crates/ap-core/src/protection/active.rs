@@ -1,0 +1,333 @@
+//! The active's half: sessions, grants, and going on alone.
+
+use std::time::Duration;
+
+use super::{CLOSE, REOPEN, Timing};
+use crate::answer::Answer;
+use crate::gtid::GtidPos;
+use crate::mode::{Mode, Role};
+use crate::observed::Gateway;
+
+/// Where the active stands with its standby.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// Acknowledges alone; semi-sync is off.
+    Solo {
+        /// When semi-sync went off.
+        since: Duration,
+    },
+    /// Semi-sync was ordered on; the standby has not yet received all of before.
+    Opening {
+        /// Position to be received, known once semi-sync is seen on, and when it was taken.
+        target: Option<(GtidPos, Duration)>,
+        /// The standby's relay log.
+        relay: String,
+        /// When this began.
+        since: Duration,
+    },
+    /// Everything acknowledged is on the standby; leases are granted.
+    Whole {
+        /// The standby's relay log.
+        relay: String,
+    },
+    /// Commits may wait and nothing is granted any more.
+    Revoking {
+        /// When granting stopped.
+        since: Duration,
+        /// Beginning of the unbroken silence.
+        silent: Duration,
+        /// This program did not run for longer than a lease: silence proves nothing.
+        must_hear: bool,
+    },
+}
+
+/// What the own database says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DbView {
+    /// Semi-sync is on.
+    pub semi_sync: bool,
+    /// Semi-sync replicas connected.
+    pub clients: u32,
+    /// Commits that wait.
+    pub waiting: u32,
+    /// Commits acknowledged so far; any number that moves when one is.
+    pub acknowledged: u64,
+    /// Own position.
+    pub binlog_pos: GtidPos,
+}
+
+/// What the active sees at one moment.
+#[derive(Debug, Clone)]
+pub struct View<'a> {
+    /// The own database; `None` when it does not answer.
+    pub db: Option<DbView>,
+    /// The last answer of the peer and when its question was sent; `None` when
+    /// the last question was met by silence.
+    pub peer: Option<(Duration, &'a Answer)>,
+    /// The way out.
+    pub gateway: Gateway,
+    /// Own epoch.
+    pub epoch: u64,
+    /// A required fence command has not yet succeeded.
+    pub fence_missing: bool,
+}
+
+/// What is to be done, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Write `solo` into the state, durably, before what follows.
+    Solo(bool),
+    /// Write the name of the relay log that holds everything acknowledged.
+    Granted(Option<String>),
+    /// Switch semi-sync.
+    SemiSync(bool),
+    /// The peer was promoted: leave.
+    Leave(String),
+    /// Tell the operator.
+    Say(String),
+}
+
+/// The active's memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Active {
+    timing: Timing,
+    phase: Phase,
+    /// Last time `step` ran.
+    ran: Duration,
+    /// Last time an acknowledgement was seen, or nothing waited.
+    moved: Duration,
+    acknowledged: u64,
+    /// An operator wants to go on alone.
+    wanted_solo: bool,
+    why: String,
+    changed: Duration,
+}
+
+impl Active {
+    /// At the program's start or on becoming active. Not solo means: a grant may
+    /// have been given just now.
+    pub fn new(timing: Timing, now: Duration, solo: bool) -> Self {
+        let phase = if solo {
+            Phase::Solo { since: now }
+        } else {
+            Phase::Revoking { since: now, silent: now, must_hear: false }
+        };
+        Self {
+            timing,
+            phase,
+            ran: now,
+            moved: now,
+            acknowledged: 0,
+            wanted_solo: false,
+            why: if solo { "alone".into() } else { "no session yet".into() },
+            changed: now,
+        }
+    }
+
+    /// Where it stands.
+    pub fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// Relay log for which a lease is granted now.
+    pub fn grant(&self) -> Option<&str> {
+        match &self.phase {
+            Phase::Whole { relay } => Some(relay),
+            _ => None,
+        }
+    }
+
+    /// Whether each acknowledged write is on both nodes.
+    pub fn protected(&self) -> bool {
+        matches!(self.phase, Phase::Whole { .. })
+    }
+
+    /// Why it is so, and since when (time since boot).
+    pub fn why(&self) -> (&str, Duration) {
+        (&self.why, self.changed)
+    }
+
+    /// An operator takes the node out of the pair: stop granting, go alone when allowed.
+    pub fn want_solo(&mut self, now: Duration) {
+        self.wanted_solo = true;
+        if !matches!(self.phase, Phase::Solo { .. } | Phase::Revoking { .. }) {
+            self.revoke(now, "an operator takes this node out of the pair");
+        }
+    }
+
+    /// The wish is over, granted or not.
+    pub fn want_pair(&mut self) {
+        self.wanted_solo = false;
+    }
+
+    /// One look. To be called often; a gap longer than D counts as frozen.
+    pub fn step(&mut self, now: Duration, view: &View<'_>) -> Vec<Order> {
+        let gap = now.saturating_sub(self.ran);
+        self.ran = now;
+        if gap > self.timing.gap {
+            self.after_gap(now, gap);
+        }
+        if let Some((_, peer)) = view.peer
+            && peer.serves()
+            && peer.epoch > view.epoch
+        {
+            return vec![Order::Leave(format!("{} was promoted: epoch {} against {} here", peer.host, peer.epoch, view.epoch))];
+        }
+        if let Some(db) = &view.db
+            && (db.waiting == 0 || db.acknowledged != self.acknowledged)
+        {
+            self.acknowledged = db.acknowledged;
+            self.moved = now;
+        }
+        match self.phase.clone() {
+            Phase::Solo { since } => self.solo(now, since, view),
+            Phase::Opening { target, relay, since } => self.opening(now, target, relay, since, view),
+            Phase::Whole { relay } => self.whole(now, &relay, view),
+            Phase::Revoking { since, silent, must_hear } => self.revoking(now, since, silent, must_hear, view),
+        }
+    }
+
+    /// Whoever did not run cannot say for how long the peer was silent.
+    fn after_gap(&mut self, now: Duration, gap: Duration) {
+        let long = gap > self.timing.lease;
+        match &mut self.phase {
+            Phase::Solo { .. } => {}
+            Phase::Revoking { silent, must_hear, .. } => {
+                *silent = now;
+                *must_hear |= long;
+            }
+            _ => {
+                self.revoke(now, &format!("this program did not run for {} ms", gap.as_millis()));
+                if let Phase::Revoking { must_hear, .. } = &mut self.phase {
+                    *must_hear = long;
+                }
+            }
+        }
+    }
+
+    fn enter(&mut self, now: Duration, phase: Phase, why: &str) {
+        self.phase = phase;
+        self.why = why.to_owned();
+        self.changed = now;
+        self.moved = now;
+    }
+
+    fn revoke(&mut self, now: Duration, why: &str) {
+        self.enter(now, Phase::Revoking { since: now, silent: now, must_hear: false }, why);
+    }
+
+    /// Commits wait and nothing comes back, or the replica is gone.
+    fn trouble(&self, now: Duration, db: &DbView) -> Option<&'static str> {
+        if db.clients == 0 {
+            Some("the standby is not connected")
+        } else if db.waiting > 0 && now.saturating_sub(self.moved) >= self.timing.stall {
+            Some("the standby does not acknowledge")
+        } else {
+            None
+        }
+    }
+
+    fn solo(&mut self, now: Duration, since: Duration, view: &View<'_>) -> Vec<Order> {
+        let (Some(db), Some((_, peer))) = (&view.db, view.peer) else { return Vec::new() };
+        let ready = !self.wanted_solo
+            && db.clients > 0
+            && now.saturating_sub(since) >= REOPEN
+            && is_standby(peer)
+            && db.binlog_pos.ahead_of(&peer.io_pos) <= CLOSE;
+        if !ready {
+            return Vec::new();
+        }
+        let phase = Phase::Opening { target: None, relay: peer.relay.clone(), since: now };
+        self.enter(now, phase, "a session is opening");
+        vec![Order::Solo(false), Order::SemiSync(true)]
+    }
+
+    fn opening(&mut self, now: Duration, target: Option<(GtidPos, Duration)>, relay: String, since: Duration, view: &View<'_>) -> Vec<Order> {
+        let Some(db) = &view.db else { return Vec::new() };
+        if now.saturating_sub(since) > self.timing.stall
+            && let Some(why) = self.trouble(now, db)
+        {
+            self.revoke(now, why);
+            return Vec::new();
+        }
+        let Some((position, taken)) = target else {
+            if db.semi_sync {
+                self.phase = Phase::Opening { target: Some((db.binlog_pos.clone(), now)), relay, since };
+            }
+            return Vec::new();
+        };
+        let Some((asked, peer)) = view.peer else { return Vec::new() };
+        // The relay log named at the position's arrival must be the one named later.
+        if asked <= taken || !is_standby(peer) {
+            return Vec::new();
+        }
+        if peer.relay != relay {
+            self.phase = Phase::Opening { target: Some((db.binlog_pos.clone(), now)), relay: peer.relay.clone(), since };
+            return Vec::new();
+        }
+        if !peer.io_pos.covers(&position) {
+            return Vec::new();
+        }
+        let word = format!("PROTECTED: {} has everything", peer.host);
+        self.enter(now, Phase::Whole { relay: relay.clone() }, "the standby has everything");
+        vec![Order::Granted(Some(relay)), Order::Say(word)]
+    }
+
+    fn whole(&mut self, now: Duration, relay: &str, view: &View<'_>) -> Vec<Order> {
+        let mut why = view.db.as_ref().and_then(|db| self.trouble(now, db)).map(str::to_owned);
+        if let Some((_, peer)) = view.peer
+            && peer.relay != relay
+        {
+            why = Some(format!("{} has lost its relay log or begun a new one", peer.host));
+        }
+        match why {
+            None => Vec::new(),
+            Some(why) => {
+                self.revoke(now, &why);
+                vec![Order::Say(format!("UNPROTECTED: {why}; commits wait"))]
+            }
+        }
+    }
+
+    fn revoking(&mut self, now: Duration, since: Duration, silent: Duration, must_hear: bool, view: &View<'_>) -> Vec<Order> {
+        // Without an answering database there is nothing to go on with: fencing is the planner's.
+        let Some(db) = &view.db else { return Vec::new() };
+        let heard = view.peer.filter(|(asked, _)| *asked > since);
+        if let Some((_, peer)) = heard {
+            self.phase = Phase::Revoking { since, silent: now, must_hear: false };
+            if peer.promoting {
+                return Vec::new();
+            }
+            if !self.wanted_solo && db.semi_sync && db.clients > 0 && is_standby(peer) && self.moved > since {
+                let phase = Phase::Opening { target: None, relay: peer.relay.clone(), since: now };
+                self.enter(now, phase, "a session is opening");
+                return Vec::new();
+            }
+            if peer.lease {
+                return Vec::new();
+            }
+            return self.go_solo(now, &format!("{} holds no lease", peer.host));
+        }
+        let waited = now.saturating_sub(silent.max(since)) >= self.timing.lease + self.timing.gap;
+        if view.peer.is_none() && waited && !must_hear && view.gateway != Gateway::Silent && !view.fence_missing {
+            return self.go_solo(now, "the standby has been silent for longer than any lease");
+        }
+        Vec::new()
+    }
+
+    fn go_solo(&mut self, now: Duration, evidence: &str) -> Vec<Order> {
+        let why = format!("acknowledging alone: {evidence}");
+        self.enter(now, Phase::Solo { since: now }, &why);
+        vec![
+            Order::Granted(None),
+            Order::Solo(true),
+            Order::SemiSync(false),
+            Order::Say(format!("UNPROTECTED: {why}")),
+        ]
+    }
+}
+
+/// A node that can be the other end of a session.
+fn is_standby(peer: &Answer) -> bool {
+    peer.mode == Mode::Ap && peer.role == Role::Standby && peer.replicating && !peer.promoting && !peer.relay.is_empty()
+}

@@ -1,0 +1,8 @@
+//! The subcommands, one per file: `Args` and `run`.
+
+pub mod install;
+pub mod restart;
+pub mod set;
+pub mod show;
+pub mod start;
+pub mod stop;

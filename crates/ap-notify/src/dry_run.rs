@@ -1,0 +1,24 @@
+//! `--dry-run`: observes and plans exactly as the service does, and prints.
+
+use std::path::Path;
+
+use anyhow::Result;
+use ap_core::message::Request;
+use ap_core::plan::{Cause, Plan, plan};
+
+use crate::node::Node;
+
+/// What would be done, a line each.
+///
+/// # Errors
+/// The node cannot be opened.
+pub fn dry_run(config_path: &Path, request: &Request) -> Result<Result<Vec<String>, String>> {
+    let mut node = Node::open(config_path)?;
+    let cause = Cause::Request(request.clone());
+    let observed = node.observe(&cause);
+    let replication = (node.credentials.replication_user.as_str(), "***");
+    match plan(&cause, &observed) {
+        Plan::Refuse(refusal) => Ok(Err(format!("{}; {}", refusal.evidence, refusal.way))),
+        plan => Ok(Ok(plan.steps().iter().flat_map(|step| step.describe(&node.config, &node.peer.name, replication)).collect())),
+    }
+}

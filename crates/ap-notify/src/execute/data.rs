@@ -1,0 +1,159 @@
+//! Replication, drain, read-only.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use ap_core::gtid::GtidPos;
+use ap_core::mode::{Mode, Role};
+use ap_core::observed::{DbStatus, Replica};
+use ap_core::protection::Phase;
+use ap_core::sql::{self, Sql};
+use ap_db::Database;
+use ap_net::Unreachable;
+
+use super::refused;
+use crate::node::Node;
+
+/// One statement about replication; stopping the IO thread against a vanished
+/// host takes 2 s unless the host is unreachable (facts).
+const REPLICATION: Duration = Duration::from_secs(10);
+/// `read_only` waits for commits under way; in a session these end when the
+/// standby acknowledges.
+const READ_ONLY: Duration = Duration::from_secs(5);
+/// Draining is looked at this often, to give way and to show progress.
+const SLICE: Duration = Duration::from_millis(200);
+
+impl Node {
+    fn run_sql(&mut self, statements: &[Sql], deadline: Duration) -> Result<()> {
+        self.with_db(|db| {
+            for statement in statements {
+                db.run(statement, deadline)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn status(&mut self) -> Result<DbStatus> {
+        let status = self.with_db(Database::status)?;
+        self.shared.facts().db = Ok(status.clone());
+        Ok(status)
+    }
+
+    fn replica(&mut self) -> Result<Replica> {
+        self.status()?.replica.context("replication is not configured")
+    }
+
+    /// After this the old active can get no acknowledgement from here. A silent
+    /// peer is made unreachable for the moment, because MariaDB dials it.
+    pub fn stop_receiving(&mut self) -> Result<()> {
+        let silent = self.shared.facts().heard.answer.is_err();
+        let _unreachable = if silent { Some(Unreachable::new(&ap_net::Kernel, self.peer.address)?) } else { None };
+        self.run_sql(&sql::stop_io(), REPLICATION)
+    }
+
+    /// Everything received is applied, by GTID: with parallel appliers the file
+    /// positions never meet. However far behind: slower, never lossy.
+    pub fn drain(&mut self) -> Result<()> {
+        let target: GtidPos = self.replica()?.io_pos;
+        let mut told = ap_host::boottime();
+        loop {
+            if self.with_db(|db| db.wait_pos(&target, SLICE))? {
+                return Ok(());
+            }
+            crate::serve::alive();
+            let now = ap_host::boottime();
+            if self.inbox.as_mut().is_some_and(|inbox| inbox.moved_on(now)) {
+                bail!("the VIP has moved on while the relay log was drained");
+            }
+            let status = self.status()?;
+            let replica = status.replica.context("replication was removed while the relay log was drained")?;
+            if !replica.sql {
+                return Err(refused(
+                    format!("the SQL thread stopped while the relay log was drained: {}", replica.sql_error),
+                    "bring the active back; or `ap-mode set s --force` accepts the loss of what was not applied",
+                ));
+            }
+            if now.saturating_sub(told) >= Duration::from_secs(1) {
+                told = now;
+                log::info!("draining the relay log: {} transactions left", target.ahead_of(&status.slave_pos));
+            }
+        }
+    }
+
+    /// The last look before the point of no return. A drain may have outlasted
+    /// the lease: that is well as long as this program ran all the while, because
+    /// an active that asks hears *promoting* and stalls.
+    pub fn confirm(&mut self) -> Result<()> {
+        let state = self.state();
+        if let Ok(peer) = &self.shared.facts().heard.answer
+            && (peer.epoch > state.epoch || (peer.serves() && peer.solo))
+        {
+            return Err(refused(format!("{} went on alone meanwhile", peer.host), "let this node catch up"));
+        }
+        Ok(())
+    }
+
+    /// Replication off and forgotten; fine when there is none.
+    pub fn end_replication(&mut self) -> Result<()> {
+        if self.status()?.replica.is_some() {
+            self.run_sql(&sql::stop_replication(), REPLICATION)?;
+        }
+        self.run_sql(&sql::semi_sync_slave(false), REPLICATION)
+    }
+
+    /// Semi-sync on the active's side.
+    pub fn semi_sync(&mut self, on: bool) -> Result<()> {
+        self.run_sql(&sql::semi_sync_master(on), REPLICATION)
+    }
+
+    /// Writable or not.
+    pub fn read_only(&mut self, on: bool) -> Result<()> {
+        self.run_sql(&sql::read_only(on), READ_ONLY)?;
+        if let Ok(db) = &mut self.shared.facts().db {
+            db.read_only = on;
+        }
+        Ok(())
+    }
+
+    /// Replicates from the peer, anew, acknowledging what arrives.
+    pub fn follow(&mut self) -> Result<()> {
+        let mut statements = sql::change_master(
+            &self.peer.address.to_string(),
+            self.config.database.port,
+            &self.credentials.replication_user,
+            &self.credentials.replication_password,
+        );
+        statements.extend(sql::semi_sync_slave(true));
+        statements.extend(sql::start_replication());
+        self.run_sql(&statements, REPLICATION)
+    }
+
+    /// Replicates again from where it stood.
+    pub fn resume_replication(&mut self) -> Result<()> {
+        let mut statements = sql::semi_sync_slave(true);
+        statements.extend(sql::start_replication());
+        self.run_sql(&statements, REPLICATION)
+    }
+
+    /// Waits until no lease can be alive, then acknowledges alone.
+    pub fn go_solo(&mut self) -> Result<()> {
+        let state = self.state();
+        if state.mode != Mode::Ap || state.role != Role::Active || state.solo {
+            return Ok(());
+        }
+        let deadline = self.config.pair.lease.get() + self.config.pair.gap.get() + Duration::from_secs(5);
+        if let Some(active) = &mut self.active {
+            active.want_solo(ap_host::boottime());
+        }
+        let result = self.wait_until(deadline, "no lease can be alive any more", |node| {
+            node.protect();
+            Ok(node.active.as_ref().is_some_and(|active| matches!(active.phase(), Phase::Solo { .. })))
+        });
+        if result.is_err()
+            && let Some(active) = &mut self.active
+        {
+            active.want_pair();
+        }
+        result
+    }
+}

@@ -1,0 +1,151 @@
+//! The way back of a fenced node: truncate what nobody was told succeeded, then
+//! see whether the histories are one.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use ap_core::history;
+use ap_core::mode::Service;
+use ap_db::Database;
+
+use super::refused;
+use crate::node::Node;
+use crate::store::remove_if_there;
+
+/// Longest reading of the binary log's tail.
+const TAIL: Duration = Duration::from_secs(60);
+
+impl Node {
+    /// Starts the database with `--init-rpl-role=SLAVE`, once: crash recovery then
+    /// takes out of the binary log what was waiting for its acknowledgement, and
+    /// rolls it back. The tail is saved before. On a node that had been solo this
+    /// would destroy acknowledged rows, so the planner asks for it only after a
+    /// fence within a session, and the drop-in lives under /run.
+    pub fn start_truncating(&mut self) -> Result<()> {
+        let (version, position) = match &self.shared.facts().heard.answer {
+            Ok(peer) => (peer.db_version.clone(), peer.binlog_pos.to_string()),
+            Err(silence) => bail!("the peer does not answer any more: {silence}"),
+        };
+        if !knows_role(&version) {
+            log::warn!("MariaDB {version} has no --init-rpl-role: a tail that was never acknowledged makes the histories fork");
+            return self.start(Service::Database);
+        }
+        let saved = self.save_tail(&position)?;
+        let unit = self.config.database.unit.clone();
+        let directory = PathBuf::from("/run/systemd/system").join(format!("{unit}.d"));
+        let drop_in = directory.join("60-ap-role.conf");
+        fs::create_dir_all(&directory).with_context(|| format!("failed to make {}", directory.display()))?;
+        fs::write(&drop_in, "# For one start after a fence, see ap-notify(8).\n[Service]\nEnvironment=MYSQLD_OPTS=--init-rpl-role=SLAVE\n")
+            .with_context(|| format!("failed to write {}", drop_in.display()))?;
+        let started = self.units.unit_files(&[]).and_then(|()| self.start(Service::Database));
+        remove_if_there(&drop_in)?;
+        self.units.unit_files(&[])?;
+        if let Some(saved) = saved {
+            log::info!("what the binary log held beyond the peer's position is kept in {}", saved.display());
+        }
+        match started {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                // DDL behind the tail: recovery refuses to truncate (facts).
+                log::warn!("{error:#}; starting without truncation");
+                self.start(Service::Database)
+            }
+        }
+    }
+
+    /// Saves what the binary log holds beyond a position, as SQL. `None` when
+    /// there is no binary log to read.
+    fn save_tail(&self, position: &str) -> Result<Option<PathBuf>> {
+        let Some(log) = last_binlog() else { return Ok(None) };
+        let directory = self.config.state_dir().join("tails");
+        ap_host::make_dir(&directory, 0o700)?;
+        let file = directory.join(format!("epoch-{}-{}.sql", self.state().epoch, ap_host::boottime().as_secs()));
+        let out = fs::File::create(&file).with_context(|| format!("failed to make {}", file.display()))?;
+        let mut child = Command::new("mariadb-binlog")
+            .args(["--verbose", "--base64-output=decode-rows"])
+            .arg(format!("--start-position={position}"))
+            .arg(&log)
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("failed to run mariadb-binlog")?;
+        let until = Instant::now() + TAIL;
+        while child.try_wait()?.is_none() {
+            if Instant::now() >= until {
+                let _ = child.kill();
+                let _ = child.wait();
+                bail!("mariadb-binlog {} did not end within {} s", log.display(), TAIL.as_secs());
+            }
+            crate::serve::alive();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let result = child.wait_with_output()?;
+        if !result.status.success() {
+            // The position lies in another file: the whole last file is kept instead.
+            log::warn!("mariadb-binlog: {}", String::from_utf8_lossy(&result.stderr).trim());
+            fs::copy(&log, file.with_extension("binlog")).with_context(|| format!("failed to copy {}", log.display()))?;
+        }
+        Ok(Some(file))
+    }
+
+    /// Ends the rejoining if this node has what the peer lacks.
+    pub fn compare_histories(&mut self) -> Result<()> {
+        let own = self.with_db(Database::status)?;
+        self.look_at_peer(false);
+        let compared = match &self.shared.facts().heard.answer {
+            Ok(peer) => history::compare(&own, peer),
+            Err(silence) => bail!("the peer does not answer any more: {silence}"),
+        };
+        compared.map_err(|forked| refused(forked.evidence, forked.way))
+    }
+}
+
+/// `--init-rpl-role` exists from 10.6.19, 10.11.9 and 11.4.3 on (facts).
+fn knows_role(version: &str) -> bool {
+    let numbers: Vec<u32> = version.split(|c: char| !c.is_ascii_digit()).take(3).filter_map(|part| part.parse().ok()).collect();
+    match numbers.as_slice() {
+        [10, 6, patch] => *patch >= 19,
+        [10, 11, patch] => *patch >= 9,
+        [11, 4, patch] => *patch >= 3,
+        [11, minor, _] => *minor > 4,
+        [major, ..] => *major > 11,
+        [] => false,
+    }
+}
+
+/// The last file of the binary log of a server that is down, from its own settings.
+fn last_binlog() -> Option<PathBuf> {
+    let out = Command::new("my_print_defaults").args(["--mysqld", "mariadb", "mariadbd", "server"]).stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&out.stdout).replace('_', "-");
+    let setting = |name: &str| text.lines().rev().find_map(|line| line.strip_prefix(&format!("--{name}="))).map(str::to_owned);
+    let data = PathBuf::from(setting("datadir").unwrap_or_else(|| "/var/lib/mysql".into()));
+    let base = data.join(setting("log-bin").unwrap_or_else(|| "mariadb-bin".into()));
+    let index = fs::read_to_string(base.with_extension("index")).ok()?;
+    let last = index.lines().last()?;
+    Some(data.join(last.trim_start_matches("./")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::knows_role;
+
+    #[test]
+    fn releases_with_the_role_option() {
+        for (version, expected) in [
+            ("10.5.28-MariaDB", false),
+            ("10.6.18", false),
+            ("10.6.19", true),
+            ("10.11.8-MariaDB-log", false),
+            ("10.11.19-MariaDB-0+deb12u1", true),
+            ("11.4.2", false),
+            ("11.8.3", true),
+            ("", false),
+        ] {
+            assert_eq!(knows_role(version), expected, "{version}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The one executor: observe, plan, execute, record.
+//!
+//! - `hook.rs`: puts an event into the FIFO; what keepalived and the drop-ins call.
+//! - `serve/`: the service: main loop, inbox, and the threads that watch
+//!   database, peer and gateway and answer the peer's question.
+//! - `observe.rs`: the snapshot the planner sees.
+//! - `execute/`: runs steps, knows no policy.
+//! - `store.rs`, `events.rs`: what is kept: state, track files, history, replies.
+
+pub mod dry_run;
+pub mod events;
+pub mod execute;
+pub mod hook;
+pub mod node;
+pub mod observe;
+pub mod serve;
+pub mod shared;
+pub mod store;

@@ -1,0 +1,149 @@
+//! The node as the executor holds it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use ap_core::config::{Config, Host};
+use ap_core::protection::Active;
+use ap_core::state::State;
+use ap_db::{Credentials, Database, MariaDb};
+use ap_net::{Kernel, Net};
+use ap_systemd::{Systemd, Units};
+
+use crate::events::Events;
+use crate::serve::inbox::Inbox;
+use crate::shared::Shared;
+use crate::store::Store;
+
+/// This host, its peer, and the means to change things.
+pub struct Node {
+    /// Where the configuration lies.
+    pub config_path: PathBuf,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// This host.
+    pub own: Host,
+    /// The other one.
+    pub peer: Host,
+    /// Secrets.
+    pub credentials: Credentials,
+    /// systemd.
+    pub units: Box<dyn Units>,
+    /// The network.
+    pub net: Box<dyn Net + Send>,
+    /// What is kept.
+    pub store: Store,
+    /// What is told.
+    pub events: Events,
+    /// What the threads know.
+    pub shared: Arc<Shared>,
+    /// What waits; `None` where nothing is executed.
+    pub inbox: Option<Inbox>,
+    /// The active's half of the protection, while this node is active in a pair.
+    pub active: Option<Active>,
+    /// The executor's own connection.
+    db: Option<MariaDb>,
+    /// The request under way, for replies.
+    pub request: Option<String>,
+    /// When a promotion was last refused (time since boot).
+    pub refused: Option<Duration>,
+    /// When it was refused because VRRP does not get through.
+    pub blocked: Option<Duration>,
+    /// Since when this node has been cut off.
+    pub cut_off: Option<Duration>,
+    /// The database's main process when last seen, for a fence that systemd cannot do.
+    pub database_pid: u32,
+}
+
+impl Node {
+    /// Reads what is needed to be the configured node.
+    ///
+    /// # Errors
+    /// The configuration, the credentials or the state are unusable, or this
+    /// machine is neither host.
+    pub fn open(config_path: &Path) -> Result<Self> {
+        let config = Arc::new(ap_host::load_config(config_path)?);
+        let net = Kernel;
+        let addresses = net.own_addresses()?;
+        let (own, peer) = config.locate(&addresses).ok_or_else(|| not_here(&config))?;
+        let (own, peer) = (own.clone(), peer.clone());
+        let credentials = Credentials::read(&config.database.credentials)?;
+        let store = Store::new(&config);
+        let state = store.state()?;
+        let shared = Arc::new(Shared::new(&config, &store, state));
+        Ok(Self {
+            config_path: config_path.to_owned(),
+            events: Events::new(&config, &own.name),
+            units: Box::new(Systemd::new()),
+            net: Box::new(net),
+            store,
+            shared,
+            inbox: None,
+            active: None,
+            db: None,
+            request: None,
+            refused: None,
+            blocked: None,
+            cut_off: None,
+            database_pid: 0,
+            own,
+            peer,
+            credentials,
+            config,
+        })
+    }
+
+    /// The state as last written.
+    pub fn state(&self) -> State {
+        self.shared.facts().state.clone()
+    }
+
+    /// Writes a state, durably, and only then lets the threads see it.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save(&self, state: State) -> Result<()> {
+        self.store.save(&state)?;
+        self.shared.facts().state = state;
+        Ok(())
+    }
+
+    /// Runs `work` on the executor's connection to the database; a connection
+    /// that has failed is made anew the next time.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or what `work` says.
+    pub fn with_db<T>(&mut self, work: impl FnOnce(&mut MariaDb) -> Result<T>) -> Result<T> {
+        let mut db = match self.db.take() {
+            Some(db) => db,
+            None => connect(&self.config, &self.credentials)?,
+        };
+        let result = work(&mut db);
+        if result.is_ok() || db.ping().is_ok() {
+            self.db = Some(db);
+        }
+        result
+    }
+
+    /// Forgets the executor's connection: the database was stopped.
+    pub fn drop_db(&mut self) {
+        self.db = None;
+    }
+}
+
+/// A fresh connection.
+///
+/// # Errors
+/// The database cannot be reached, or is too old.
+pub fn connect(config: &Config, credentials: &Credentials) -> Result<MariaDb> {
+    let db = &config.database;
+    MariaDb::connect(&db.socket, credentials, db.timeout.get())
+        .with_context(|| format!("failed to reach the database at {}", db.socket.display()))
+}
+
+fn not_here(config: &Config) -> anyhow::Error {
+    let hosts: Vec<String> = config.host.iter().map(|host| format!("{} ({})", host.name, host.address)).collect();
+    anyhow!("this machine carries the address of neither or of both of {}", hosts.join(" and "))
+}

@@ -1,0 +1,156 @@
+//! The snapshot the planner sees.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use ap_core::mode::{Fault, Mode, Role, Service, Vrrp};
+use ap_core::observed::{Gateway, Observed, Units as UnitStates};
+use ap_core::plan::Cause;
+use ap_db::Database;
+
+use crate::node::Node;
+use crate::serve::watch::question;
+
+/// After a refused promotion the node stays in FAULT for this long at least, so
+/// that it does not steal the VIP again and again.
+const REFUSED: Duration = Duration::from_secs(5);
+/// As long as the active answers and holds the VIP, for this long.
+const BLOCKED: Duration = Duration::from_secs(60);
+/// Both gateway and peer silent for longer than this is being cut off.
+const CUT_OFF: Duration = Duration::from_secs(2);
+/// A peer on the same segment answers within a millisecond; one that takes
+/// longer than this when promotion waits is silent, and the lease decides.
+const PROMOTE_ASK: Duration = Duration::from_millis(100);
+/// A fenced active gives the VIP away a moment before it is fenced: asked again this long.
+const HANDOVER: Duration = Duration::from_millis(1500);
+/// Pause between two such questions.
+const ASK_AGAIN: Duration = Duration::from_millis(5);
+/// Longest run of `ap-track-api`, beyond keepalived's own limit for it.
+const API_CHECK: Duration = Duration::from_secs(5);
+
+impl Node {
+    /// Looks at everything the planner may want to know for this cause.
+    pub fn observe(&mut self, cause: &Cause) -> Observed {
+        let now = ap_host::boottime();
+        let state = self.state();
+        let promoting = state.mode == Mode::Ap
+            && state.role == Role::Standby
+            && (*cause == Cause::Vrrp(Vrrp::Master) || matches!(state.intention, Some(ap_core::state::Intention::Promote { .. })));
+        let asked = matches!(cause, Cause::Request(_));
+        if promoting || asked {
+            self.look_at_peer(promoting);
+            self.look_at_db();
+        }
+        let units = self.unit_states();
+        if let Ok(units) = &units {
+            self.database_pid = units.database.main_pid;
+        }
+        let (word, been_master) = self.inbox.as_ref().map_or_else(|| self.store.vrrp(), |inbox| inbox.word());
+        let faults = self.store.faults();
+        let api = if faults.contains(&Fault::Api) { self.check_api().map_err(|error| format!("{error:#}")) } else { Ok(()) };
+        let vip = self.net.own_addresses().is_ok_and(|addresses| addresses.contains(&self.config.vip));
+        let shutting_down = matches!(cause, Cause::Vrrp(Vrrp::Fault | Vrrp::Stop) | Cause::Gone(_)) && self.units.shutting_down().unwrap_or(false);
+        let (db, peer, gateway, lease, relay) = {
+            let facts = self.shared.facts();
+            let lease = facts.standby.lease(now, &facts.relay);
+            (facts.db.clone(), facts.heard.answer.clone(), facts.gateway, lease, facts.relay.clone())
+        };
+        let cut_off = gateway == Gateway::Silent && peer.as_ref().map_or(true, |peer| peer.gateway == Gateway::Answers);
+        self.cut_off = if cut_off { self.cut_off.or(Some(now)) } else { None };
+        let peer_holds = peer.as_ref().is_ok_and(|peer| peer.serves() && peer.vip);
+        let within = |since: Option<Duration>, long: Duration| since.is_some_and(|since| now.saturating_sub(since) < long);
+        Observed {
+            vrrp: word,
+            been_master,
+            vip,
+            units,
+            db,
+            api,
+            gateway,
+            shutting_down,
+            lease,
+            relay,
+            started: self.store.started(),
+            refused_lately: within(self.refused, REFUSED),
+            vrrp_blocked: within(self.blocked, BLOCKED) && peer_holds,
+            cut_off: self.cut_off.is_some_and(|since| now.saturating_sub(since) >= CUT_OFF),
+            faults,
+            peer,
+            state,
+        }
+    }
+
+    /// The peer, now. Before a promotion it is asked again while it is still
+    /// active and holds the VIP: priority 0 is sent before the VIP is gone.
+    pub fn look_at_peer(&mut self, promoting: bool) {
+        let begun = Instant::now();
+        let deadline = if promoting { PROMOTE_ASK } else { self.config.pair.ask_timeout.get() };
+        loop {
+            let asked = ap_host::boottime();
+            let answer = self.net.ask(&question(&self.config, &self.own, &self.peer, deadline)).map_err(|error| format!("{error:#}"));
+            let settled = match &answer {
+                Ok(answer) => answer.fenced || !answer.serves() || answer.solo,
+                Err(_) => true,
+            };
+            self.shared.facts().heard = crate::shared::Heard { asked, answer };
+            if settled || !promoting || begun.elapsed() >= HANDOVER {
+                return;
+            }
+            if self.inbox.as_mut().is_some_and(|inbox| inbox.moved_on(asked)) {
+                return;
+            }
+            std::thread::sleep(ASK_AGAIN);
+        }
+    }
+
+    /// The database, now: a relay log that was lost since the last look must not
+    /// be promoted on.
+    fn look_at_db(&mut self) {
+        let status = self.with_db(Database::status).map_err(|error| format!("{error:#}"));
+        let mut facts = self.shared.facts();
+        let thread = |status: &Result<ap_core::observed::DbStatus, String>| status.as_ref().map_or(0, |status| status.sql_thread);
+        if thread(&status) != thread(&facts.db) || status.is_err() {
+            facts.relay.clear();
+        }
+        facts.db = status;
+    }
+
+    /// The four units.
+    fn unit_states(&self) -> Result<UnitStates, String> {
+        let start = self.config.start_unit();
+        let names = [start.as_str(), self.config.unit(Service::Database), self.config.unit(Service::Api), self.config.unit(Service::Keepalived)];
+        let states = self.units.states(&names).map_err(|error| format!("{error:#}"))?;
+        match <[_; 4]>::try_from(states) {
+            Ok([start, database, api, keepalived]) => Ok(UnitStates { start, database, api, keepalived }),
+            Err(_) => Err("systemd did not speak of all units".into()),
+        }
+    }
+
+    /// Runs the API's own check once.
+    ///
+    /// # Errors
+    /// It is not healthy, or the check does not end in time.
+    pub fn check_api(&self) -> Result<()> {
+        let program = self.config.paths.programs.join("ap-track-api");
+        let mut child = Command::new(&program)
+            .arg("--config")
+            .arg(&self.config_path)
+            .stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let until = Instant::now() + API_CHECK;
+        loop {
+            if let Some(status) = child.try_wait()? {
+                if status.success() {
+                    return Ok(());
+                }
+                bail!("{}: {status}", program.display());
+            }
+            if Instant::now() >= until {
+                let _ = child.kill();
+                let _ = child.wait();
+                bail!("{} did not end", program.display());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Feeds the active's half of the protection, and does what it orders.
+
+use anyhow::Result;
+use ap_core::mode::{Mode, Role};
+use ap_core::plan::{Cause, leave};
+use ap_core::protection::{DbView, Order, View};
+use ap_core::state::Intention;
+
+use crate::node::Node;
+
+impl Node {
+    /// One look at the protection; does nothing unless this node is active in a pair.
+    pub fn protect(&mut self) {
+        let Some(mut active) = self.active.take() else {
+            self.unprotected("");
+            return;
+        };
+        let state = self.state();
+        let leaving = state.fenced || matches!(state.intention, Some(Intention::Leave { .. }));
+        if state.mode != Mode::Ap || state.role != Role::Active || leaving || !self.store.started() {
+            self.active = Some(active);
+            self.unprotected("not serving");
+            return;
+        }
+        let now = ap_host::boottime();
+        let orders = {
+            let facts = self.shared.facts();
+            let view = View {
+                db: facts.db.as_ref().ok().filter(|db| !db.read_only).map(|db| DbView {
+                    semi_sync: db.semi_sync,
+                    clients: db.semi_sync_clients,
+                    waiting: db.semi_sync_waiting,
+                    acknowledged: db.semi_sync_acknowledged,
+                    binlog_pos: db.binlog_pos.clone(),
+                }),
+                peer: facts.heard.answer.as_ref().ok().map(|answer| (facts.heard.asked, answer)),
+                gateway: facts.gateway,
+                epoch: state.epoch,
+                fence_missing: false,
+            };
+            active.step(now, &view)
+        };
+        self.active = Some(active);
+        for order in orders {
+            if let Err(error) = self.obey(&order) {
+                log::error!("{order:?}: {error:#}");
+                self.events.alert("failure", &format!("{order:?}: {error:#}"));
+                break;
+            }
+        }
+        self.publish_protection();
+    }
+
+    fn obey(&mut self, order: &Order) -> Result<()> {
+        match order {
+            Order::Solo(solo) => {
+                let mut state = self.state();
+                state.solo = *solo;
+                self.save(state)
+            }
+            Order::Granted(relay) => {
+                let mut state = self.state();
+                state.granted.clone_from(relay);
+                self.save(state)
+            }
+            Order::SemiSync(on) => self.semi_sync(*on),
+            Order::Leave(why) => {
+                let plan = leave(&self.state(), why);
+                self.carry_out(&Cause::Look, plan);
+                Ok(())
+            }
+            Order::Say(text) => {
+                self.events.alert("protection", text);
+                Ok(())
+            }
+        }
+    }
+
+    fn publish_protection(&mut self) {
+        let (grant, protected, text) = match &self.active {
+            Some(active) => {
+                let word = if active.protected() { "PROTECTED" } else { "UNPROTECTED" };
+                (active.grant().map(str::to_owned), active.protected(), format!("{word}: {}", active.why().0))
+            }
+            None => (None, false, String::new()),
+        };
+        let mut facts = self.shared.facts();
+        (facts.grant, facts.protected, facts.protection) = (grant, protected, text);
+    }
+
+    fn unprotected(&self, why: &str) {
+        let mut facts = self.shared.facts();
+        facts.grant = None;
+        facts.protected = false;
+        let standby = facts.state.mode == Mode::Ap && facts.state.role == Role::Standby;
+        facts.protection = match (standby, why) {
+            (true, _) => match facts.standby.lease(ap_host::boottime(), &facts.relay) {
+                Ok(()) => "PROTECTED: holds a lease".into(),
+                Err(evidence) => format!("UNPROTECTED: {evidence}"),
+            },
+            (false, "") => format!("UNPROTECTED: mode {}", facts.state.mode),
+            (false, why) => format!("UNPROTECTED: {why}"),
+        };
+    }
+}

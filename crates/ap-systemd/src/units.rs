@@ -1,0 +1,110 @@
+//! What the toolkit asks of systemd.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use ap_core::config::Config;
+use ap_core::mode::Service;
+use ap_core::observed::{self, UnitState};
+
+/// A change to the files that decide what may start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileChange {
+    /// Nothing can start the unit.
+    Mask,
+    /// Undoes `Mask`.
+    Unmask,
+    /// The unit starts at boot.
+    Enable,
+    /// It does not.
+    Disable,
+}
+
+/// systemd, as far as this toolkit needs it. Everything is idempotent.
+///
+/// # Errors
+/// Every method fails when systemd or D-Bus does not answer in time; then the
+/// chain of causes holds an [`std::io::Error`] of kind `TimedOut`.
+pub trait Units: Send + Sync {
+    /// Starts a unit and waits for the end of the job. Fails at once when the unit is masked.
+    fn start(&self, unit: &str, deadline: Duration) -> Result<()>;
+
+    /// Stops a unit and waits for the end of the job. A unit that does not exist is down.
+    fn stop(&self, unit: &str, deadline: Duration) -> Result<()>;
+
+    /// Restarts a unit and waits for the end of the job.
+    fn restart(&self, unit: &str, deadline: Duration) -> Result<()>;
+
+    /// Queues the start and returns.
+    fn start_no_wait(&self, unit: &str) -> Result<()>;
+
+    /// Queues the stop and returns.
+    fn stop_no_wait(&self, unit: &str) -> Result<()>;
+
+    /// SIGKILL to all processes of a unit. Not an error when there are none.
+    fn kill(&self, unit: &str) -> Result<()>;
+
+    /// Waits until a unit is inactive or failed. A unit that restarts by itself never is.
+    fn wait_down(&self, unit: &str, deadline: Duration) -> Result<()>;
+
+    /// Changes unit files, in this order, then has systemd read them once.
+    /// Reading takes hundreds of milliseconds with many units: put into one call what belongs together.
+    fn unit_files(&self, changes: &[(FileChange, &[&str])]) -> Result<()>;
+
+    /// Forgets that a unit failed, and its start limit.
+    fn reset_failed(&self, unit: &str) -> Result<()>;
+
+    /// The states of several units, in the order asked.
+    fn states(&self, units: &[&str]) -> Result<Vec<UnitState>>;
+
+    /// Whether the machine is going down.
+    fn shutting_down(&self) -> Result<bool>;
+
+    /// Nothing can start these units any more. What runs goes on: stop first, a
+    /// masked unit has lost its drop-ins.
+    fn mask(&self, units: &[&str]) -> Result<()> {
+        self.unit_files(&[(FileChange::Mask, units)])
+    }
+
+    /// Undoes `mask`.
+    fn unmask(&self, units: &[&str]) -> Result<()> {
+        self.unit_files(&[(FileChange::Unmask, units)])
+    }
+
+    /// A unit starts at boot.
+    fn enable(&self, unit: &str) -> Result<()> {
+        self.unit_files(&[(FileChange::Enable, &[unit])])
+    }
+
+    /// A unit does not start at boot.
+    fn disable(&self, unit: &str) -> Result<()> {
+        self.unit_files(&[(FileChange::Disable, &[unit])])
+    }
+
+    /// The state of a unit; `inactive` and no file when it does not exist.
+    fn state(&self, unit: &str) -> Result<UnitState> {
+        self.states(&[unit])?
+            .pop()
+            .ok_or_else(|| anyhow!("systemd said nothing of {unit}"))
+    }
+
+    /// The four units of a node.
+    fn node(&self, config: &Config) -> Result<observed::Units> {
+        let start = config.start_unit();
+        let names = [
+            start.as_str(),
+            config.unit(Service::Database),
+            config.unit(Service::Api),
+            config.unit(Service::Keepalived),
+        ];
+        let states = <[UnitState; 4]>::try_from(self.states(&names)?);
+        let [start, database, api, keepalived] = states
+            .map_err(|states| anyhow!("systemd told of {} units, asked for 4", states.len()))?;
+        Ok(observed::Units {
+            start,
+            database,
+            api,
+            keepalived,
+        })
+    }
+}

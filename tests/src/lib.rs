@@ -1,0 +1,30 @@
+//! The lab: two whole Debian machines on one host, a network of their own,
+//! faults from outside, writers that remember what was acknowledged, and a
+//! checker. See section 10 of the design.
+
+pub mod checker;
+pub mod command;
+pub mod evidence;
+pub mod faults;
+pub mod history;
+pub mod http;
+pub mod lab;
+pub mod leftovers;
+pub mod node;
+pub mod options;
+pub mod pair;
+pub mod runner;
+pub mod scenario;
+pub mod scenarios;
+pub mod sql;
+pub mod wait;
+pub mod writer;
+
+pub use history::{History, Outage, Turn};
+pub use lab::Lab;
+pub use node::Node;
+pub use options::Options;
+pub use pair::{Pair, Snapshot};
+pub use scenario::{Counts, Scenario, Setup};
+pub use wait::wait_for;
+pub use writer::Writer;

@@ -1,0 +1,187 @@
+//! `lab`: runs scenarios, or brings up a pair to look at.
+
+use std::fs;
+use std::io::{Write, stdout};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail};
+use ap_lab::leftovers::Owner;
+use ap_lab::runner::Runner;
+use ap_lab::{Lab, leftovers, scenarios};
+use clap::{Args, Parser, Subcommand};
+
+/// Two whole machines on one host, to break and to look at.
+#[derive(Parser)]
+#[command(name = "lab")]
+struct Cli {
+    #[command(subcommand)]
+    command: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Run scenarios and say which passed.
+    Test(Test),
+    /// Bring up a pair and leave it running.
+    Up(Up),
+    /// Take down all pairs that were left running.
+    Down,
+    /// Run a command, or a shell, on a node of the pair left running.
+    Shell {
+        /// Node: a or b.
+        node: String,
+        /// What to run instead of a shell.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+}
+
+#[derive(Args)]
+struct Source {
+    /// Package to install [default: the newest in target/debian].
+    #[arg(long)]
+    deb: Option<PathBuf>,
+    /// Debian release of the nodes, as scripts/prepare built it.
+    #[arg(long, default_value = "bookworm")]
+    suite: String,
+}
+
+#[derive(Args)]
+struct Test {
+    #[command(flatten)]
+    source: Source,
+    /// Run the long ones as well.
+    #[arg(long)]
+    full: bool,
+    /// Only say what would run.
+    #[arg(long)]
+    list: bool,
+    /// Where evidence of failures goes.
+    #[arg(long, default_value = "target/lab")]
+    evidence: PathBuf,
+    /// Parts of names, or faults such as F3; naming one runs it without --full.
+    filter: Vec<String>,
+}
+
+#[derive(Args)]
+struct Up {
+    #[command(flatten)]
+    source: Source,
+    /// Start from the setup of this scenario.
+    #[arg(long, default_value = "lab-boot")]
+    like: String,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(action: Action) -> Result<bool> {
+    match action {
+        Action::Test(test) => run_test(&test),
+        Action::Up(up) => bring_up(&up),
+        Action::Down => {
+            for (id, owner) in leftovers::labs()? {
+                if owner != Owner::Alive {
+                    leftovers::take_down(&id)?;
+                }
+            }
+            Ok(true)
+        }
+        Action::Shell { node, command } => shell(&node, &command),
+    }
+}
+
+fn run_test(test: &Test) -> Result<bool> {
+    let chosen: Vec<_> = scenarios::all()
+        .into_iter()
+        .filter(|s| s.matches(&test.filter) && (s.default || test.full || !test.filter.is_empty()))
+        .collect();
+    let mut out = stdout();
+    if chosen.is_empty() {
+        bail!("no scenario matches {}", test.filter.join(" "));
+    }
+    if test.list {
+        for scenario in chosen {
+            writeln!(out, "{:<5} {}", scenario.fault, scenario.name)?;
+        }
+        return Ok(true);
+    }
+    Runner::new(lab(&test.source)?).run(&chosen, &test.evidence, &mut out)
+}
+
+fn bring_up(up: &Up) -> Result<bool> {
+    let all = scenarios::all();
+    let like = all.iter().find(|s| s.name == up.like);
+    let like = like.with_context(|| format!("no scenario {}", up.like))?;
+    let mut runner = Runner::new(lab(&up.source)?);
+    let pair = runner.boot(like.setup)?;
+    runner.lab().keep()?;
+    let mut out = stdout();
+    for node in pair.nodes() {
+        writeln!(
+            out,
+            "node {0} is {1}, look inside with: lab shell {0}",
+            node.name(),
+            node.address()
+        )?;
+    }
+    let namespace = pair.lab.namespace();
+    writeln!(out, "be a client with: ip netns exec {namespace} COMMAND")?;
+    writeln!(out, "take it down with: lab down")?;
+    Ok(true)
+}
+
+fn shell(node: &str, command: &[String]) -> Result<bool> {
+    let leader = leader(node)?.with_context(|| format!("no node {node} is up: lab up"))?;
+    let mut enter = Command::new("nsenter");
+    enter.args(["-t", &leader, "-m", "-u", "-i", "-n", "-p", "-C", "--"]);
+    if command.is_empty() {
+        enter.args(["/bin/bash", "-l"]);
+    } else {
+        enter.args(command);
+    }
+    Err(enter.exec()).context("failed to enter the node")
+}
+
+/// First process of a node that is up, in whichever lab.
+fn leader(node: &str) -> Result<Option<String>> {
+    for (id, _) in leftovers::labs()? {
+        for entry in fs::read_dir(leftovers::directory(&id))? {
+            let file = entry?.path().join(node).join("leader");
+            if let Ok(leader) = fs::read_to_string(file) {
+                return Ok(Some(leader));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn lab(source: &Source) -> Result<Lab> {
+    let cache = std::env::var_os("AP_LAB_CACHE").unwrap_or_else(|| "/var/cache/ap-lab".into());
+    let deb = source.deb.clone().or_else(newest_package);
+    Lab::new(&PathBuf::from(cache).join(&source.suite), deb)
+}
+
+fn newest_package() -> Option<PathBuf> {
+    fs::read_dir("target/debian")
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "deb"))
+        .max_by_key(|path| {
+            fs::metadata(path)
+                .and_then(|m| m.modified())
+                .unwrap_or(SystemTime::UNIX_EPOCH)
+        })
+}

@@ -1,0 +1,10 @@
+//! All scenarios, grouped by what breaks.
+
+use crate::scenario::Scenario;
+
+mod bench;
+
+/// All of them, in the order in which they run.
+pub fn all() -> Vec<Scenario> {
+    [bench::SCENARIOS].concat()
+}
