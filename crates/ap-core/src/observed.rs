@@ -89,6 +89,8 @@ pub struct DbStatus {
     pub semi_sync_acknowledged: u64,
     /// `rpl_semi_sync_slave_enabled`.
     pub semi_sync_replica: bool,
+    /// Where the server says its process id is kept.
+    pub pid_file: String,
     /// Connection id of the replication SQL thread, 0 when it does not run.
     pub sql_thread: u64,
     /// Tables in schemas other than MariaDB's own.

@@ -20,6 +20,7 @@ struct Inner {
     status: DbStatus,
     down: Option<String>,
     lagging: bool,
+    threads: u64,
     calls: Vec<String>,
     failing: Vec<(String, String)>,
     answers: BTreeMap<String, Vec<(String, String)>>,
@@ -108,7 +109,10 @@ impl Inner {
                 }
             }
             "SET GLOBAL rpl_semi_sync_slave_enabled" => status.semi_sync_replica = on,
-            "RESET SLAVE ALL" => status.replica = None,
+            "RESET SLAVE ALL" => {
+                status.replica = None;
+                status.sql_thread = 0;
+            }
             "CHANGE MASTER TO MASTER_HOST" => {
                 let host = text.split('\'').nth(1).unwrap_or_default().to_owned();
                 let io_pos = status.slave_pos.clone();
@@ -121,6 +125,7 @@ impl Inner {
             }
             other => {
                 if let Some(replica) = &mut status.replica {
+                    let applied = replica.sql;
                     match other {
                         "STOP ALL SLAVES" => (replica.io, replica.sql) = ("No".into(), false),
                         "STOP SLAVE IO_THREAD" => replica.io = "No".into(),
@@ -129,6 +134,9 @@ impl Inner {
                         "START SLAVE SQL_THREAD" => start(replica, false, true),
                         _ => {}
                     }
+                    // Each start is another thread.
+                    self.threads += u64::from(!applied && replica.sql);
+                    status.sql_thread = if replica.sql { self.threads } else { 0 };
                 }
             }
         }

@@ -136,7 +136,7 @@ fn attempt<T>(
     work: impl Fn(&mut Conn) -> Result<T>,
 ) -> (Idle, Result<T>) {
     let begun = Instant::now();
-    let mut on = |mut conn: Conn, timeout: Duration| {
+    let on = |mut conn: Conn, timeout: Duration| {
         progress
             .connection
             .store(conn.connection_id(), Ordering::Relaxed);

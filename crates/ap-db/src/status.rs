@@ -13,6 +13,10 @@ pub const QUERY: &str = "SELECT @@version, @@server_id, @@GLOBAL.read_only, @@GL
       WHERE VARIABLE_NAME='RPL_SEMI_SYNC_MASTER_CLIENTS'), \
     (SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS \
       WHERE VARIABLE_NAME='RPL_SEMI_SYNC_MASTER_WAIT_SESSIONS'), \
+    (SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS \
+      WHERE VARIABLE_NAME='RPL_SEMI_SYNC_MASTER_YES_TX'), \
+    IF(LEFT(@@pid_file, 1)='/', @@pid_file, CONCAT(@@datadir, @@pid_file)), \
+    (SELECT MAX(ID) FROM information_schema.PROCESSLIST WHERE COMMAND='Slave_SQL'), \
     (SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA NOT IN \
       ('mysql','information_schema','performance_schema','sys'))";
 
@@ -39,7 +43,11 @@ pub fn values(row: &Row) -> Result<DbStatus> {
         semi_sync_waiting: text(10)
             .parse()
             .context("Rpl_semi_sync_master_wait_sessions is not a number")?,
-        user_tables: text(11)
+        semi_sync_acknowledged: text(11).parse().unwrap_or(0),
+        pid_file: text(12),
+        // NULL: the SQL thread does not run.
+        sql_thread: text(13).parse().unwrap_or(0),
+        user_tables: text(14)
             .parse()
             .context("the number of tables is not a number")?,
         replica: None,

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use ap_core::exit::Exit;
 use ap_core::message::Message;
 use ap_core::mode::{Service, Vrrp};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use ap_core::config::{Config, Host};
 use ap_core::protection::Active;
 use ap_core::state::State;
@@ -16,6 +16,9 @@ use crate::events::Events;
 use crate::serve::inbox::Inbox;
 use crate::shared::Shared;
 use crate::store::Store;
+
+/// Longest answer of systemd to a single call.
+const DBUS: Duration = Duration::from_secs(5);
 
 /// This host, its peer, and the means to change things.
 pub struct Node {
@@ -43,8 +46,8 @@ pub struct Node {
     pub inbox: Option<Inbox>,
     /// The active's half of the protection, while this node is active in a pair.
     pub active: Option<Active>,
-    /// The executor's own connection.
-    db: Option<MariaDb>,
+    /// The executor's own connection to the database.
+    pub db: Box<dyn Database>,
     /// The request under way, for replies.
     pub request: Option<String>,
     /// When a promotion was last refused (time since boot).
@@ -76,13 +79,13 @@ impl Node {
         Ok(Self {
             config_path: config_path.to_owned(),
             events: Events::new(&config, &own.name),
-            units: Box::new(Systemd::new()),
+            units: Box::new(Systemd::new(DBUS)),
             net: Box::new(net),
             store,
             shared,
             inbox: None,
             active: None,
-            db: None,
+            db: Box::new(MariaDb::new(&config.database.socket, &credentials, config.database.timeout.get())),
             request: None,
             refused: None,
             blocked: None,
@@ -110,37 +113,6 @@ impl Node {
         Ok(())
     }
 
-    /// Runs `work` on the executor's connection to the database; a connection
-    /// that has failed is made anew the next time.
-    ///
-    /// # Errors
-    /// The database cannot be reached, or what `work` says.
-    pub fn with_db<T>(&mut self, work: impl FnOnce(&mut MariaDb) -> Result<T>) -> Result<T> {
-        let mut db = match self.db.take() {
-            Some(db) => db,
-            None => connect(&self.config, &self.credentials)?,
-        };
-        let result = work(&mut db);
-        if result.is_ok() || db.ping().is_ok() {
-            self.db = Some(db);
-        }
-        result
-    }
-
-    /// Forgets the executor's connection: the database was stopped.
-    pub fn drop_db(&mut self) {
-        self.db = None;
-    }
-}
-
-/// A fresh connection.
-///
-/// # Errors
-/// The database cannot be reached, or is too old.
-pub fn connect(config: &Config, credentials: &Credentials) -> Result<MariaDb> {
-    let db = &config.database;
-    MariaDb::connect(&db.socket, credentials, db.timeout.get())
-        .with_context(|| format!("failed to reach the database at {}", db.socket.display()))
 }
 
 fn not_here(config: &Config) -> anyhow::Error {

@@ -7,7 +7,6 @@ use anyhow::{Result, bail};
 use ap_core::mode::{Fault, Mode, Role, Service, Vrrp};
 use ap_core::observed::{Gateway, Observed, Units as UnitStates};
 use ap_core::plan::Cause;
-use ap_db::Database;
 
 use crate::node::Node;
 use crate::serve::watch::question;
@@ -107,7 +106,7 @@ impl Node {
     /// The database, now: a relay log that was lost since the last look must not
     /// be promoted on.
     fn look_at_db(&mut self) {
-        let status = self.with_db(Database::status).map_err(|error| format!("{error:#}"));
+        let status = self.db.status().map_err(|error| format!("{error:#}"));
         let mut facts = self.shared.facts();
         let thread = |status: &Result<ap_core::observed::DbStatus, String>| status.as_ref().map_or(0, |status| status.sql_thread);
         if thread(&status) != thread(&facts.db) || status.is_err() {

@@ -24,7 +24,7 @@ pub struct Facts {
     pub read_only: bool,
     /// Whether each connection that clients may open is taken.
     pub full: bool,
-    /// Errors that stopped SQL threads; empty where nothing replicates or all is well.
+    /// Numbers of the errors that stopped SQL threads; empty where nothing replicates or all is well.
     pub sql_errors: Vec<String>,
     /// What is left for the data directory, in bytes; `None`: not visible from here.
     pub space: Option<u64>,
@@ -89,7 +89,9 @@ fn judge(facts: &Facts, pending: Option<Duration>, now: Duration, grace: Duratio
         return bad("the data directory's file system is full".into());
     }
     if let Some(error) = facts.sql_errors.first() {
-        return bad(format!("the SQL thread has stopped: {error}"));
+        return bad(format!(
+            "the SQL thread has stopped with error {error}, see SHOW ALL SLAVES STATUS"
+        ));
     }
     let good = |reason: &str, pending| Found {
         verdict: Verdict::good(reason),
@@ -136,7 +138,7 @@ mod tests {
             ..read_only.clone()
         };
         let broken = Facts {
-            sql_errors: vec!["1062 Duplicate entry".into()],
+            sql_errors: vec!["1062".into()],
             ..read_only.clone()
         };
         // Facts, pending since, verdict, then pending since.
@@ -185,7 +187,7 @@ mod tests {
                 broken.clone(),
                 None,
                 false,
-                "the SQL thread has stopped: 1062 Duplicate entry",
+                "the SQL thread has stopped with error 1062, see SHOW ALL SLAVES STATUS",
                 None,
             ),
             (

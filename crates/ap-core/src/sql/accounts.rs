@@ -8,13 +8,14 @@ use super::{Sql, quoted};
 /// one right less; no SUPER, and not a row of the users' tables readable.
 ///
 /// - BINLOG MONITOR, SLAVE MONITOR (10.5.9 and later): status.
+/// - PROCESS: which thread applies, and whether it is still the same.
 /// - REPLICATION MASTER ADMIN: the master side of semi-sync.
 /// - REPLICATION SLAVE ADMIN: START, STOP, CHANGE MASTER, the replica side of semi-sync.
 /// - RELOAD: RESET SLAVE.
 /// - READ_ONLY ADMIN: read_only.
 /// - CONNECTION ADMIN: one connection when all are taken; ending a statement that hangs.
 /// - REFERENCES: unused by MariaDB except that tables can be counted with it.
-const LOCAL: &str = "BINLOG MONITOR/*M!100509 , SLAVE MONITOR*/, REPLICATION MASTER ADMIN, \
+const LOCAL: &str = "BINLOG MONITOR/*M!100509 , SLAVE MONITOR*/, PROCESS, REPLICATION MASTER ADMIN, \
      REPLICATION SLAVE ADMIN, RELOAD, READ_ONLY ADMIN, CONNECTION ADMIN, REFERENCES";
 
 /// Rights of the replication account: what a replica needs, and what a

@@ -138,13 +138,18 @@ pub fn run(context: &Context, verb: Verb, common: Common) -> Result<Exit> {
 }
 
 fn dry_run(context: &Context, request: &Request, json: bool) -> Result<Exit> {
-    let steps = ap_notify::dry_run(&context.config, request)?;
-    if json {
-        output::data(&serde_json::json!({ "steps": steps }).to_string())?;
-    } else if steps.is_empty() {
-        output::data("nothing to do")?;
-    } else {
-        output::data(&steps.join("\n"))?;
+    match ap_notify::dry_run::dry_run(&context.path, request)? {
+        Ok(steps) if json => output::data(&serde_json::json!({ "steps": steps }).to_string())?,
+        Ok(steps) if steps.is_empty() => output::data("nothing to do")?,
+        Ok(steps) => output::data(&steps.join("\n"))?,
+        Err(refusal) => {
+            if json {
+                output::data(&serde_json::json!({ "refused": refusal }).to_string())?;
+            } else {
+                output::data(&format!("refused: {refusal}"))?;
+            }
+            return Ok(Exit::Refused);
+        }
     }
     Ok(Exit::Ok)
 }

@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use ap_core::exit::Exit;
-use ap_core::mode::Service;
-use ap_core::state::State;
 
 use crate::cli::Context;
 use crate::failure::Failure;
 use crate::install::place::{Change, Places};
-use crate::install::render::{Node, Rendered, Version, files, tmpfiles};
-use crate::install::{accounts, diff, host, secrets, services};
+use crate::install::render::{Node, Rendered, Version, files};
+use crate::install::work::Work;
+use crate::install::{accounts, diff, host};
 use crate::output::{data, progress};
 
 /// Writes everything this host needs, from the configuration.
@@ -38,8 +37,6 @@ pub struct Args {
 
 /// A keepalived not seen yet, when writing into an image: the oldest that is common.
 const KEEPALIVED_OF_IMAGE: Version = Version(2, 2, 0);
-const STATE_MODE: u32 = 0o644;
-const DIR_MODE: u32 = 0o755;
 
 /// Renders, shows, checks, then writes.
 ///
@@ -130,4 +127,3 @@ fn refused(changes: &[Change]) -> bool {
     }
     !refused.is_empty()
 }
-

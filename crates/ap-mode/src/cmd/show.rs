@@ -3,15 +3,20 @@
 use std::fmt::Write;
 use std::net::SocketAddrV4;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use ap_core::answer::Answer;
 use ap_core::config::{Config, Host};
 use ap_core::exit::Exit;
+use ap_core::observed::DbStatus;
 use ap_core::state::State;
+use ap_db::{Credentials, Database, MariaDb};
 use ap_host::track::Record;
 use ap_net::{Net, Question};
+use ap_notify::shared::Shared;
+use ap_notify::store::Store;
 
 use crate::cli::Context;
+use crate::failure::Failure;
 use crate::install::{host, services};
 use crate::output::{data, progress};
 
@@ -36,7 +41,7 @@ pub fn run(context: &Context, args: Args) -> Result<Exit> {
             progress(&format!(
                 "ap-notify does not answer ({error:#}); this is what can be seen without it"
             ));
-            ap_notify::answer::local(config)
+            local(config, own)?
         }
     };
     if args.json {
@@ -54,6 +59,41 @@ fn ask(config: &Config, own: &Host) -> Result<Answer> {
         codename: &config.codename,
         deadline: config.pair.ask_timeout.get(),
     })
+}
+
+/// What can be seen without ap-notify: `state.toml`, the database, the VIP.
+fn local(config: &Config, own: &Host) -> Result<Answer> {
+    let file = config.state_file();
+    let text = std::fs::read_to_string(&file).with_context(|| {
+        Failure::new(
+            Exit::Unavailable,
+            format!("failed to read {}", file.display()),
+        )
+    })?;
+    let state = State::from_toml(&text).with_context(|| {
+        Failure::new(
+            Exit::Unavailable,
+            format!("{} cannot be used", file.display()),
+        )
+    })?;
+    let shared = Shared::new(config, &Store::new(config), state);
+    let mut facts = shared.facts();
+    facts.db = status(config).map_err(|error| format!("{error:#}"));
+    facts.protection = "unknown without ap-notify".into();
+    let vip = ap_net::Kernel
+        .own_addresses()
+        .is_ok_and(|own| own.contains(&config.vip));
+    Ok(facts.answer(config, own, vip, ap_host::boottime()))
+}
+
+fn status(config: &Config) -> Result<DbStatus> {
+    let credentials = Credentials::read(&config.database.credentials)?;
+    MariaDb::new(
+        &config.database.socket,
+        &credentials,
+        config.database.timeout.get(),
+    )
+    .status()
 }
 
 /// The answer, for people.
@@ -95,18 +135,7 @@ fn text(answer: &Answer) -> String {
     );
     line("VIP", if answer.vip { "here" } else { "not here" }.into());
     line("database", database(answer));
-    line(
-        "writes",
-        format!(
-            "{}{}",
-            if answer.protected {
-                "PROTECTED "
-            } else {
-                "UNPROTECTED "
-            },
-            answer.protection
-        ),
-    );
+    line("writes", answer.protection.clone());
     text
 }
 

@@ -7,3 +7,4 @@ pub mod place;
 pub mod render;
 pub mod secrets;
 pub mod services;
+pub mod work;

@@ -3,8 +3,7 @@
 use super::*;
 
 fn places(name: &str) -> Places {
-    let root =
-        std::env::temp_dir().join(format!("ap-mode-place-{name}-{}", std::process::id()));
+    let root = std::env::temp_dir().join(format!("ap-mode-place-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&root);
     Places::new(&root, Path::new("/var/lib/ap"))
 }

@@ -1,3 +1,24 @@
+//! The part of install that changes something.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use ap_core::config::Host;
+use ap_core::exit::Exit;
+use ap_core::mode::Service;
+use ap_core::state::State;
+
+use super::place::{Change, Places};
+use super::render::tmpfiles;
+use super::services::Changed;
+use super::{accounts, host, secrets, services};
+use crate::cli::Context;
+use crate::failure::Failure;
+use crate::output::{data, progress};
+
+const STATE_MODE: u32 = 0o644;
+const DIR_MODE: u32 = 0o755;
+
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("/"));
     ap_host::make_dir(dir, DIR_MODE)
@@ -10,11 +31,23 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         })
 }
 
+fn forget(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("failed to remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What is left to do once everything was checked.
-struct Work<'a> {
-    context: &'a Context,
-    places: Places,
-    changes: Vec<Change>,
+pub struct Work<'a> {
+    /// The configuration.
+    pub context: &'a Context,
+    /// Where files go.
+    pub places: Places,
+    /// What differs, and may be changed.
+    pub changes: Vec<Change>,
 }
 
 impl Work<'_> {
@@ -27,26 +60,33 @@ impl Work<'_> {
     }
 
     /// What a dry run says beyond the diff.
-    fn announce(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// Standard output is closed.
+    pub fn announce(&self) -> Result<()> {
         let (credentials, no_credentials, state, no_state) = self.missing();
         for (path, missing) in [(credentials, no_credentials), (state, no_state)] {
             if missing {
                 data(&format!("would create {}", path.display()))?;
             }
         }
-        if !no_credentials
-            && !no_state
-            && !self.changes.iter().any(|change| change.kind.is_change())
-        {
+        if !no_credentials && !no_state && !self.any_change() {
             data("nothing to change")?;
         }
         Ok(())
     }
 
     /// Writes what is missing or differs; tells whether that was anything.
-    fn write(&self) -> Result<bool> {
+    ///
+    /// # Errors
+    /// [`Exit::CannotWrite`]; run again, it goes on where it stopped.
+    pub fn write(&self) -> Result<bool> {
         let config = &self.context.config;
         let (credentials, no_credentials, state, no_state) = self.missing();
+        if self.any_change() {
+            // What is written takes effect only later: until it has, nothing is known.
+            forget(&self.copy())?;
+        }
         for change in &self.changes {
             self.places.apply(change)?;
         }
@@ -61,30 +101,37 @@ impl Work<'_> {
         if no_state {
             self.create_state(&state)?;
         }
-        let changed =
-            no_credentials || no_state || self.changes.iter().any(|change| change.kind.is_change());
+        let changed = no_credentials || no_state || self.any_change();
         if !changed {
             data("nothing to change")?;
         }
         Ok(changed)
     }
 
-    /// What ap-notify and systemd have to take notice of. ap-notify reads the
-    /// configuration when it starts, so `known`, a copy, tells whether it is another one.
-    fn changed(&self, known: bool) -> services::Changed {
-        let touched = |ends: &[&str]| {
-            let name = |change: &Change| {
-                ends.iter()
-                    .any(|end| change.path.to_string_lossy().ends_with(end))
+    fn any_change(&self) -> bool {
+        self.changes.iter().any(|change| change.kind.is_change())
+    }
+
+    /// A copy of the configuration that took effect last.
+    fn copy(&self) -> PathBuf {
+        self.places
+            .real(&self.context.config.state_dir().join("installed.toml"))
+    }
+
+    /// What systemd and ap-notify, which reads the configuration when it starts,
+    /// have to take notice of.
+    fn changed(&self, configuration: &[u8]) -> Changed {
+        let Ok(known) = std::fs::read(self.copy()) else {
+            return Changed {
+                units: true,
+                sockets: true,
+                service: true,
             };
-            self.changes
-                .iter()
-                .any(|change| change.kind.is_change() && name(change))
         };
-        services::Changed {
-            units: touched(&[".service", ".socket", "/50-ap.conf"]),
-            sockets: touched(&[".socket"]),
-            service: !known || touched(&["/ap-notify.service"]),
+        // Files change only with the configuration or the program; then there is no copy.
+        Changed {
+            service: known != configuration,
+            ..Changed::default()
         }
     }
 
@@ -106,16 +153,18 @@ impl Work<'_> {
     }
 
     /// Lets systemd, MariaDB and the operator know.
-    fn take_effect(&self, changed: bool, own: &ap_core::config::Host) -> Result<()> {
+    ///
+    /// # Errors
+    /// systemd does not take it.
+    pub fn take_effect(&self, changed: bool, own: &Host) -> Result<()> {
         let config = &self.context.config;
         host::create_run_dirs(&tmpfiles(config))?;
-        let copy = config.state_dir().join("installed.toml");
         let text = std::fs::read(&self.context.path)
             .with_context(|| format!("failed to read {}", self.context.path.display()))?;
-        let known = std::fs::read(&copy).ok().as_ref() == Some(&text);
-        services::bring_up(config, self.changed(known))?;
-        if !known {
-            write(&copy, &text)?;
+        let changes = self.changed(&text);
+        services::bring_up(config, changes)?;
+        if changes.service {
+            write(&self.copy(), &text)?;
         }
         accounts::bring_up(config)?;
         let touched = |path: &Path| {

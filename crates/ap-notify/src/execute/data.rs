@@ -8,7 +8,6 @@ use ap_core::mode::{Mode, Role};
 use ap_core::observed::{DbStatus, Replica};
 use ap_core::protection::Phase;
 use ap_core::sql::{self, Sql};
-use ap_db::Database;
 use ap_net::Unreachable;
 
 use super::refused;
@@ -25,16 +24,11 @@ const SLICE: Duration = Duration::from_millis(200);
 
 impl Node {
     fn run_sql(&mut self, statements: &[Sql], deadline: Duration) -> Result<()> {
-        self.with_db(|db| {
-            for statement in statements {
-                db.run(statement, deadline)?;
-            }
-            Ok(())
-        })
+        self.db.run(statements, deadline)
     }
 
     fn status(&mut self) -> Result<DbStatus> {
-        let status = self.with_db(Database::status)?;
+        let status = self.db.status()?;
         self.shared.facts().db = Ok(status.clone());
         Ok(status)
     }
@@ -57,7 +51,7 @@ impl Node {
         let target: GtidPos = self.replica()?.io_pos;
         let mut told = ap_host::boottime();
         loop {
-            if self.with_db(|db| db.wait_pos(&target, SLICE))? {
+            if self.db.wait_pos(&target, SLICE)? {
                 return Ok(());
             }
             crate::serve::alive();

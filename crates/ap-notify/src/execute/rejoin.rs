@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use ap_core::history;
 use ap_core::mode::Service;
-use ap_db::Database;
 
 use super::refused;
 use crate::node::Node;
@@ -94,7 +93,7 @@ impl Node {
 
     /// Ends the rejoining if this node has what the peer lacks.
     pub fn compare_histories(&mut self) -> Result<()> {
-        let own = self.with_db(Database::status)?;
+        let own = self.db.status()?;
         self.look_at_peer(false);
         let compared = match &self.shared.facts().heard.answer {
             Ok(peer) => history::compare(&own, peer),

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use ap_core::mode::{Mode, Service};
-use ap_db::Database;
 use ap_systemd::FileChange;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -27,7 +26,6 @@ impl Node {
     /// after this. Where systemd does not answer, the process last seen is killed.
     pub fn fence_database(&mut self) -> Result<()> {
         let unit = self.config.database.unit.clone();
-        self.drop_db();
         let killed = self.units.kill(&unit).and_then(|()| self.units.wait_down(&unit, FENCE));
         if let Err(error) = killed {
             log::error!("{error:#}; killing process {} itself", self.database_pid);
@@ -66,7 +64,7 @@ impl Node {
     /// A server that was never restarted since `install` does not have our settings.
     pub fn await_database(&mut self, until: Instant) -> Result<()> {
         loop {
-            match self.with_db(Database::status) {
+            match self.db.status() {
                 Ok(status) if !status.log_bin => {
                     bail!("{} runs without a binary log: `ap-mode install` has not written {}, or it was not restarted since",
                         self.config.database.unit, self.config.database.settings.display())
@@ -96,9 +94,6 @@ impl Node {
     /// Stops a service in the ordinary way.
     pub fn stop(&mut self, service: Service) -> Result<()> {
         let unit = self.config.unit(service).to_owned();
-        if service == Service::Database {
-            self.drop_db();
-        }
         let deadline = if service == Service::Keepalived { STOP_KEEPALIVED } else { STOP };
         self.units.stop(&unit, deadline).with_context(|| format!("failed to stop {unit}"))
     }

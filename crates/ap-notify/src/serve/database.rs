@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ap_core::config::Config;
+use ap_core::observed::DbStatus;
 use ap_db::{Credentials, Database, MariaDb};
 
 use super::watch::spawn;
-use crate::node::connect;
 use crate::shared::Shared;
 use crate::store::Store;
 
@@ -25,32 +25,20 @@ const AT_REST: Duration = Duration::from_secs(1);
 pub fn watch(config: Arc<Config>, credentials: Credentials, shared: Arc<Shared>) -> Result<()> {
     let store = Store::new(&config);
     spawn("database", move || {
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let boot = boot.get(..8).unwrap_or("").to_owned();
-        let mut connection: Option<(MariaDb, u128)> = None;
+        let mut db = MariaDb::new(&config.database.socket, &credentials, config.database.timeout.get());
+        let boot = boot_id();
         loop {
-            if connection.is_none() {
-                match connect(&config, &credentials) {
-                    Ok(db) => connection = Some((db, ap_host::boottime().as_millis())),
-                    Err(error) => lost(&shared, format!("{error:#}")),
+            match db.status() {
+                Ok(status) => {
+                    let relay = relay(&boot, &status);
+                    let mut facts = shared.facts();
+                    facts.db = Ok(status);
+                    facts.relay = relay;
                 }
-            }
-            if let Some((db, since)) = &mut connection {
-                match db.status() {
-                    Ok(status) => {
-                        // A relay log's name: this connection was never lost, so the
-                        // server is the same, and the SQL thread is the same, so it was
-                        // never started from both threads stopped (facts).
-                        let running = status.sql_thread != 0 && status.replica.as_ref().is_some_and(|replica| replica.sql);
-                        let relay = if running { format!("{boot}-{since}-{}", status.sql_thread) } else { String::new() };
-                        let mut facts = shared.facts();
-                        facts.db = Ok(status);
-                        facts.relay = relay;
-                    }
-                    Err(error) => {
-                        lost(&shared, format!("{error:#}"));
-                        connection = None;
-                    }
+                Err(error) => {
+                    let mut facts = shared.facts();
+                    facts.db = Err(format!("{error:#}"));
+                    facts.relay.clear();
                 }
             }
             thread::sleep(if store.started() { EVERY } else { AT_REST });
@@ -58,8 +46,43 @@ pub fn watch(config: Arc<Config>, credentials: Credentials, shared: Arc<Shared>)
     })
 }
 
-fn lost(shared: &Shared, error: String) {
-    let mut facts = shared.facts();
-    facts.db = Err(error);
-    facts.relay.clear();
+/// Names a relay log, so that one which may have lost events has another name.
+///
+/// A server that was restarted, or whose replication was started from both
+/// threads stopped, throws its relay log away (facts). The first shows in the
+/// server's process, the second in its SQL thread. A restart of this program
+/// changes neither.
+pub fn relay(boot: &str, status: &DbStatus) -> String {
+    let applies = status.sql_thread != 0 && status.replica.as_ref().is_some_and(|replica| replica.sql);
+    let process = std::fs::read_to_string(&status.pid_file).ok().and_then(|pid| started(pid.trim()));
+    match process {
+        Some(process) if applies => format!("{boot}-{process}-{}", status.sql_thread),
+        _ => String::new(),
+    }
+}
+
+/// Process id and start time in clock ticks since boot: no other process of this boot has both.
+fn started(pid: &str) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.parse::<u32>().ok()?)).ok()?;
+    // The name, in parentheses, may hold anything; the start time is the 20th field after it (proc(5)).
+    let start = stat.rsplit(')').next()?.split_whitespace().nth(19)?;
+    Some(format!("{pid}.{start}"))
+}
+
+/// The first letters of this boot's own name.
+fn boot_id() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    boot.get(..8).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_named_by_its_start_as_well() {
+        let own = std::process::id().to_string();
+        assert!(started(&own).unwrap().starts_with(&format!("{own}.")));
+        assert_eq!(started("no number"), None);
+    }
 }

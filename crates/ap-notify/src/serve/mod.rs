@@ -20,7 +20,7 @@ use ap_core::plan::{Cause, plan};
 use ap_core::protection::Active;
 use ap_core::state::Intention;
 use ap_core::step::Step;
-use ap_net::Net;
+use ap_systemd::notify::{self, READY, WATCHDOG};
 
 use crate::node::Node;
 use crate::shared::timing;
@@ -53,7 +53,7 @@ pub fn run(config_path: &Path) -> Result<()> {
     if state.mode == Mode::Ap && state.role == Role::Active {
         node.active = Some(Active::new(timing(&node.config), ap_host::boottime(), state.solo));
     }
-    ap_systemd::notify::ready();
+    tell_systemd(READY);
     log::info!("{}: mode {}, role {}, epoch {}", node.own.name, state.mode, state.role, state.epoch);
     let mut looked = Duration::ZERO;
     loop {
@@ -174,7 +174,13 @@ impl Node {
 
 /// Tells systemd's watchdog that the executor runs.
 pub fn alive() {
-    ap_systemd::notify::watchdog();
+    tell_systemd(WATCHDOG);
+}
+
+fn tell_systemd(state: &str) {
+    if let Err(error) = notify::notify(state) {
+        log::warn!("{error:#}");
+    }
 }
 
 /// For tests of what a kill at this very step leads to (F12): with the name of a

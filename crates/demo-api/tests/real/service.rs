@@ -147,7 +147,7 @@ fn stalled_commits() {
     let Some(db) = MariaDb::new(&["--log-bin=bin", "--server-id=1"]) else {
         return;
     };
-    let api = Api::start(&db, ANY, &["--workers", "3", "--write-timeout", "400ms"]);
+    let api = Api::start(&db, ANY, &["--workers", "3", "--write-timeout", "1500ms"]);
     api.post(r#"{"name": "before"}"#).is(201, "before");
     db.sql(
         "SET GLOBAL rpl_semi_sync_master_wait_point=AFTER_SYNC;
