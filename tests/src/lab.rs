@@ -17,15 +17,15 @@ use crate::options::{CLIENT, GATEWAY, PREFIX};
 pub struct Lab {
     id: String,
     base: PathBuf,
-    deb: Option<PathBuf>,
+    packages: PathBuf,
     kept: AtomicBool,
     counter: AtomicU32,
 }
 
 impl Lab {
     /// Sets up the network and the memory file system. `base` is the root file
-    /// system the nodes boot from, `deb` the package scenarios install.
-    pub fn new(base: &Path, deb: Option<PathBuf>) -> Result<Self> {
+    /// system the nodes boot from, `packages` the directory of what is installed there.
+    pub fn new(base: &Path, packages: PathBuf) -> Result<Self> {
         anyhow::ensure!(
             base.join("usr/sbin/keepalived").exists(),
             "no root file system in {}: run scripts/prepare",
@@ -37,7 +37,7 @@ impl Lab {
         let lab = Self {
             id,
             base: base.to_owned(),
-            deb,
+            packages,
             kept: AtomicBool::new(false),
             counter: AtomicU32::new(0),
         };
@@ -98,11 +98,17 @@ impl Lab {
         &self.base
     }
 
-    /// The package under test.
-    pub fn deb(&self) -> Result<&Path> {
-        self.deb
-            .as_deref()
-            .context("no package: build one (scripts/package) or name it with --deb")
+    /// The packages under test: all in the directory, which holds one of each.
+    pub fn debs(&self) -> Result<Vec<PathBuf>> {
+        let missing = || format!("no packages in {}: run scripts/package", self.packages.display());
+        let mut debs: Vec<PathBuf> = fs::read_dir(&self.packages)
+            .with_context(missing)?
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
+            .collect();
+        debs.sort();
+        if debs.is_empty() { Err(anyhow::anyhow!(missing())) } else { Ok(debs) }
     }
 
     /// Name of the network namespace, as `ip netns` knows it.

@@ -13,6 +13,7 @@ pub mod leftovers;
 pub mod node;
 pub mod options;
 pub mod pair;
+pub mod product;
 pub mod runner;
 pub mod scenario;
 pub mod scenarios;

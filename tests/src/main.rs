@@ -5,7 +5,6 @@ use std::io::{Write, stdout};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
-use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use ap_lab::leftovers::Owner;
@@ -41,9 +40,9 @@ enum Action {
 
 #[derive(Args)]
 struct Source {
-    /// Package to install [default: the newest in target/debian].
-    #[arg(long)]
-    deb: Option<PathBuf>,
+    /// Directory of the packages to install, as scripts/package makes them.
+    #[arg(long, default_value = "target/debian")]
+    packages: PathBuf,
     /// Debian release of the nodes, as scripts/prepare built it.
     #[arg(long, default_value = "bookworm")]
     suite: String,
@@ -169,19 +168,5 @@ fn leader(node: &str) -> Result<Option<String>> {
 
 fn lab(source: &Source) -> Result<Lab> {
     let cache = std::env::var_os("AP_LAB_CACHE").unwrap_or_else(|| "/var/cache/ap-lab".into());
-    let deb = source.deb.clone().or_else(newest_package);
-    Lab::new(&PathBuf::from(cache).join(&source.suite), deb)
-}
-
-fn newest_package() -> Option<PathBuf> {
-    fs::read_dir("target/debian")
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|e| e == "deb"))
-        .max_by_key(|path| {
-            fs::metadata(path)
-                .and_then(|m| m.modified())
-                .unwrap_or(SystemTime::UNIX_EPOCH)
-        })
+    Lab::new(&PathBuf::from(cache).join(&source.suite), source.packages.clone())
 }

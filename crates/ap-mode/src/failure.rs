@@ -44,7 +44,11 @@ pub fn exit_of(error: &anyhow::Error) -> Exit {
             }
             _ => None,
         });
+    let configuration = error.chain().any(|cause| {
+        cause.is::<ap_host::LoadError>() || cause.is::<ap_db::credentials::CredentialsError>()
+    });
     system
+        .or(configuration.then_some(Exit::Config))
         .or_else(|| error.downcast_ref::<Failure>().map(|failure| failure.exit))
         .unwrap_or(Exit::Software)
 }

@@ -55,12 +55,12 @@ impl Bus {
             Some(connection) => connection,
             None => {
                 let address = self.address.clone();
-                self.within(limit, move || open(address.as_deref()))
+                self.within(limit, begun, move || open(address.as_deref()))
                     .context("D-Bus cannot be reached")?
             }
         };
         let own = connection.clone();
-        let result = self.within(limit.saturating_sub(begun.elapsed()), move || work(&own));
+        let result = self.within(limit, begun, move || work(&own));
         if result
             .as_ref()
             .err()
@@ -74,10 +74,11 @@ impl Bus {
         result
     }
 
-    /// Runs work on a thread and waits for it, `limit` at most.
+    /// Runs work on a thread and waits for it until `limit` after `begun`.
     fn within<T: Send + 'static>(
         &self,
         limit: Duration,
+        begun: Instant,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
         if self.running.load(Ordering::Relaxed) >= MAX_HANGING {
@@ -95,7 +96,7 @@ impl Bus {
             })
             .context("failed to start a thread")?;
         receiver
-            .recv_timeout(limit)
+            .recv_timeout(limit.saturating_sub(begun.elapsed()))
             .unwrap_or_else(|error| match error {
                 mpsc::RecvTimeoutError::Timeout => Err(io::Error::new(
                     io::ErrorKind::TimedOut,

@@ -110,24 +110,30 @@ impl Units for Systemd {
     }
 
     fn unit_files(&self, changes: &[(FileChange, &[&str])]) -> Result<()> {
-        for &(change, units) in changes.iter().filter(|(_, units)| !units.is_empty()) {
-            let names: Vec<String> = units.iter().map(|&unit| unit.to_owned()).collect();
-            let verb = match change {
-                FileChange::Mask => "mask",
-                FileChange::Unmask => "unmask",
-                FileChange::Enable => "enable",
-                FileChange::Disable => "disable",
-            };
-            self.bus
-                .with(self.call_timeout, move |bus| {
-                    files::change(bus, change, &names)
-                })
-                .with_context(|| format!("failed to {verb} {}", units.join(" ")))?;
-        }
-        // Even when nothing changed: the last attempt may have ended just before this.
-        self.bus
-            .with(RELOAD_TIMEOUT, files::reload)
-            .context("failed to have systemd read its unit files")
+        let changed =
+            changes
+                .iter()
+                .filter(|(_, units)| !units.is_empty())
+                .map(|&(change, units)| {
+                    let names: Vec<String> = units.iter().map(|&unit| unit.to_owned()).collect();
+                    let verb = match change {
+                        FileChange::Mask => "mask",
+                        FileChange::Unmask => "unmask",
+                        FileChange::Enable => "enable",
+                        FileChange::Disable => "disable",
+                    };
+                    self.bus
+                        .with(self.call_timeout, move |bus| {
+                            files::change(bus, change, &names)
+                        })
+                        .with_context(|| format!("failed to {verb} {}", units.join(" ")))
+                });
+        // One that fails must not keep the others from being changed and read. Read even
+        // when nothing changed: the last attempt may have ended just before this.
+        let results: Vec<Result<()>> = changed.collect();
+        let reloaded = self.bus.with(RELOAD_TIMEOUT, files::reload);
+        results.into_iter().collect::<Result<()>>()?;
+        reloaded.context("failed to have systemd read its unit files")
     }
 
     fn reset_failed(&self, unit: &str) -> Result<()> {

@@ -3,8 +3,9 @@
 use crate::scenario::Scenario;
 
 mod bench;
+mod power;
 
 /// All of them, in the order in which they run.
 pub fn all() -> Vec<Scenario> {
-    [bench::SCENARIOS].concat()
+    [bench::SCENARIOS, power::SCENARIOS].concat()
 }

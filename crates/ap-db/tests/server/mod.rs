@@ -48,7 +48,10 @@ impl Server {
     pub fn start(name: &str, id: u32, options: &[&str]) -> Self {
         let home = PathBuf::from(format!("/tmp/ap-db-{}-{name}", std::process::id()));
         let outside = Self::outside(&home);
-        fs::create_dir_all(&outside).unwrap();
+        // A directory for temporary files of its own: a server that starts removes
+        // all that look like a server's.
+        fs::create_dir_all(outside.join("tmp")).unwrap();
+        let temporary = format!("--tmpdir={}/tmp", home.display());
         let data = format!("--datadir={}/data", home.display());
         let installed = program("mariadb-install-db")
             .args([
@@ -56,7 +59,7 @@ impl Server {
                 "--user=root",
                 "--auth-root-authentication-method=normal",
             ])
-            .args(["--skip-test-db", "--force", &data])
+            .args(["--skip-test-db", "--force", &data, &temporary])
             .output()
             .expect("mariadb-install-db must be in PATH (Debian package mariadb-server-core)");
         assert!(
@@ -102,6 +105,7 @@ impl Server {
                 "--bind-address=127.0.0.1",
             ])
             .arg(format!("--datadir={home}/data"))
+            .arg(format!("--tmpdir={home}/tmp"))
             .arg(format!("--socket={home}/sock"))
             .arg(format!("--pid-file={home}/pid"))
             .arg(format!("--log-error={home}/err"))

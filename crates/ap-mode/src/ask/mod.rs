@@ -12,6 +12,7 @@ use ap_core::message::{MAX_LINE, Message, Reply, Request, Verb};
 
 use crate::cli::Context;
 use crate::failure::Failure;
+use crate::install::host;
 use crate::output;
 use pipe::Limits;
 
@@ -138,6 +139,7 @@ pub fn run(context: &Context, verb: Verb, common: Common) -> Result<Exit> {
 }
 
 fn dry_run(context: &Context, request: &Request, json: bool) -> Result<Exit> {
+    host::locate(&context.config, None)?;
     match ap_notify::dry_run::dry_run(&context.path, request)? {
         Ok(steps) if json => output::data(&serde_json::json!({ "steps": steps }).to_string())?,
         Ok(steps) if steps.is_empty() => output::data("nothing to do")?,

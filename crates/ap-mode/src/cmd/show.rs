@@ -109,7 +109,7 @@ fn text(answer: &Answer) -> String {
         (answer.fenced, "fenced"),
         (answer.promoting, "promoting"),
         (answer.grant.is_some(), "grants a lease"),
-        (answer.lease, "holds a lease"),
+        (answer.lease, "may hold a lease"),
     ]
     .into_iter()
     .filter_map(|(on, word)| on.then_some(word))

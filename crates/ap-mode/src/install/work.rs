@@ -159,6 +159,8 @@ impl Work<'_> {
     pub fn take_effect(&self, changed: bool, own: &Host) -> Result<()> {
         let config = &self.context.config;
         host::create_run_dirs(&tmpfiles(config))?;
+        // Before ap-notify, which logs in with them as soon as it starts.
+        accounts::bring_up(config)?;
         let text = std::fs::read(&self.context.path)
             .with_context(|| format!("failed to read {}", self.context.path.display()))?;
         let changes = self.changed(&text);
@@ -166,7 +168,6 @@ impl Work<'_> {
         if changes.service {
             write(&self.copy(), &text)?;
         }
-        accounts::bring_up(config)?;
         let touched = |path: &Path| {
             self.changes
                 .iter()

@@ -116,16 +116,27 @@ fn knows_role(version: &str) -> bool {
     }
 }
 
-/// The last file of the binary log of a server that is down, from its own settings.
+/// Where the server keeps its data, from its own settings.
+pub fn data_directory() -> PathBuf {
+    setting("datadir").map_or_else(|| "/var/lib/mysql".into(), PathBuf::from)
+}
+
+/// The last file of the binary log of a server that is down.
 fn last_binlog() -> Option<PathBuf> {
-    let out = Command::new("my_print_defaults").args(["--mysqld", "mariadb", "mariadbd", "server"]).stdin(Stdio::null()).output().ok()?;
-    let text = String::from_utf8_lossy(&out.stdout).replace('_', "-");
-    let setting = |name: &str| text.lines().rev().find_map(|line| line.strip_prefix(&format!("--{name}="))).map(str::to_owned);
-    let data = PathBuf::from(setting("datadir").unwrap_or_else(|| "/var/lib/mysql".into()));
+    let data = data_directory();
     let base = data.join(setting("log-bin").unwrap_or_else(|| "mariadb-bin".into()));
     let index = fs::read_to_string(base.with_extension("index")).ok()?;
     let last = index.lines().last()?;
     Some(data.join(last.trim_start_matches("./")))
+}
+
+/// A setting of the server, the last one wins as it does for the server.
+fn setting(name: &str) -> Option<String> {
+    let out = Command::new("my_print_defaults").args(["--mysqld", "mariadb", "mariadbd", "server"]).stdin(Stdio::null()).output().ok()?;
+    String::from_utf8_lossy(&out.stdout).lines().rev().find_map(|line| {
+        let (key, value) = line.strip_prefix("--")?.split_once('=')?;
+        (key.replace('_', "-") == name).then(|| value.to_owned())
+    })
 }
 
 #[cfg(test)]

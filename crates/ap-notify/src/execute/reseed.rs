@@ -1,12 +1,229 @@
-//! Replaces the own data by the peer's.
+//! Replaces the own data by the peer's: a mariadb-dump stream into a fresh data
+//! directory. The old one is kept aside until an operator removes it. Safe to
+//! interrupt and repeat: an unfinished copy is marked as such and thrown away.
 
-use anyhow::{Result, bail};
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result, bail};
+use ap_core::message::Reply;
+use ap_core::mode::Service;
+use ap_core::sql::{Account, create_accounts};
+
+use super::rejoin::data_directory;
 use crate::node::Node;
+use crate::store::remove_if_there;
+
+/// In the data directory while the copy is not complete.
+const UNFINISHED: &str = "ap-reseed-unfinished";
+/// Longest making of an empty data directory, and longest short statement.
+const SHORT: Duration = Duration::from_secs(120);
+/// Longest copy.
+const COPY: Duration = Duration::from_secs(24 * 3600);
+/// How often progress is told.
+const PROGRESS: Duration = Duration::from_secs(2);
+/// MariaDB's own schemas are made anew, not copied; its accounts are, as statements.
+const SCHEMAS: &str = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN \
+     ('mysql','information_schema','performance_schema','sys')";
+/// Users other than ours and MariaDB's own.
+const ROOT: [&str; 3] = ["--no-defaults", "--user=root", "--batch"];
 
 impl Node {
-    /// Copies the peer's data with a mariadb-dump stream.
+    /// Copies the peer's data over this node's. The database is stopped before.
     pub fn reseed(&mut self) -> Result<()> {
-        bail!("not there yet")
+        let options = self.store.run("reseed.cnf");
+        self.write_options(&options)?;
+        let result = self.copy_from_peer(&options);
+        remove_if_there(&options)?;
+        result
     }
+
+    fn copy_from_peer(&mut self, options: &Path) -> Result<()> {
+        // Asked before anything is moved: a peer that refuses costs nothing.
+        let schemas = run(client("mariadb", options, &["--batch", "--skip-column-names", "-e", SCHEMAS]), b"", SHORT)
+            .context("the peer's database does not let this node read")?;
+        self.fresh_data_directory()?;
+        self.start(Service::Database)?;
+        let accounts = self.accounts();
+        self.as_root(&format!("RESET MASTER;\n{accounts}"))?;
+        let schemas: Vec<&str> = schemas.lines().collect();
+        let common = ["--single-transaction", "--gtid", "--master-data=1", "--routines", "--events", "--triggers", "--databases"];
+        if schemas.is_empty() {
+            bail!("the peer has no data to copy: `ap-mode set ap` without --reseed");
+        }
+        let arguments: Vec<&str> = common.iter().copied().chain(schemas).collect();
+        self.stream(client("mariadb-dump", options, &arguments))?;
+        // After the data: an account made meanwhile comes twice, which replication
+        // reports, instead of not at all, which nobody would.
+        self.stream(client("mariadb-dump", options, &["--system=users", "--insert-ignore"]))?;
+        self.as_root(&format!("FLUSH PRIVILEGES;\n{accounts}"))?;
+        remove_if_there(&data_directory().join(UNFINISHED))
+    }
+
+    /// Host and password of the peer in a file, never on a command line.
+    fn write_options(&self, path: &Path) -> Result<()> {
+        let quoted = self.credentials.replication_password.replace('\\', "\\\\").replace('"', "\\\"");
+        let text = format!(
+            "[client]\nhost={}\nport={}\nuser={}\npassword=\"{quoted}\"\nconnect-timeout=5\n",
+            self.peer.address, self.config.database.port, self.credentials.replication_user
+        );
+        ap_host::write_atomically(path, text.as_bytes(), 0o600).with_context(|| format!("failed to write {}", path.display()))
+    }
+
+    /// Moves the data directory aside and makes an empty one.
+    fn fresh_data_directory(&mut self) -> Result<()> {
+        let data = data_directory();
+        let old = fs::metadata(&data).with_context(|| format!("failed to look at {}", data.display()))?;
+        if data.join(UNFINISHED).exists() {
+            fs::remove_dir_all(&data).with_context(|| format!("failed to remove the unfinished copy in {}", data.display()))?;
+        } else {
+            let stamp = crate::events::now().replace([':', '.'], "-");
+            let aside = PathBuf::from(format!("{}.before-reseed-{stamp}", data.display()));
+            fs::rename(&data, &aside).with_context(|| format!("failed to move {} aside", data.display()))?;
+            self.tell(&format!("the old data directory is kept in {}", aside.display()));
+        }
+        fs::create_dir(&data).with_context(|| format!("failed to make {}", data.display()))?;
+        fs::set_permissions(&data, fs::Permissions::from_mode(old.mode() & 0o7777))?;
+        chown(&data, Some(old.uid()), Some(old.gid()))?;
+        fs::write(data.join(UNFINISHED), "")?;
+        let mut install = Command::new("mariadb-install-db");
+        install
+            .args(["--user=mysql", "--auth-root-authentication-method=socket", "--skip-test-db", "--skip-name-resolve"])
+            .arg(format!("--datadir={}", data.display()));
+        run(install, b"", SHORT).context("failed to make an empty data directory")?;
+        Ok(())
+    }
+
+    fn accounts(&self) -> String {
+        let c = &self.credentials;
+        let statements = create_accounts(
+            Account { user: &c.user, password: &c.password },
+            Account { user: &c.replication_user, password: &c.replication_password },
+            &[self.own.address, self.peer.address],
+        );
+        statements.iter().map(|statement| format!("{};\n", statement.text())).collect()
+    }
+
+    /// Statements as root on the local socket. A failure is told without them:
+    /// they hold passwords.
+    fn as_root(&self, statements: &str) -> Result<()> {
+        let mut mariadb = Command::new("mariadb");
+        mariadb.args(ROOT).arg(format!("--socket={}", self.config.database.socket.display()));
+        run(mariadb, format!("SET SESSION sql_log_bin=0;\n{statements}").as_bytes(), SHORT)
+            .map(drop)
+            .map_err(|error| match error.to_string().contains("near '") {
+                true => anyhow::anyhow!("the local database refused a statement"),
+                false => error,
+            })
+    }
+
+    /// Runs a dump into the local database.
+    fn stream(&mut self, mut dump: Command) -> Result<()> {
+        let mut dump = dump.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("failed to run mariadb-dump")?;
+        let Some(out) = dump.stdout.take() else { bail!("mariadb-dump has no output") };
+        let load = Command::new("mariadb")
+            .args(ROOT)
+            .arg(format!("--socket={}", self.config.database.socket.display()))
+            .arg("--init-command=SET SESSION sql_log_bin=0")
+            .stdin(out)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("failed to run mariadb");
+        let mut load = match load {
+            Ok(load) => load,
+            Err(error) => {
+                let _ = dump.kill();
+                let _ = dump.wait();
+                return Err(error);
+            }
+        };
+        let ended = self.follow_copy(&mut dump, &mut load);
+        if ended.is_err() {
+            let _ = dump.kill();
+            let _ = load.kill();
+        }
+        let (dump, load) = (dump.wait_with_output()?, load.wait_with_output()?);
+        ended?;
+        for (name, output) in [("mariadb-dump", dump), ("mariadb", load)] {
+            if !output.status.success() {
+                bail!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim());
+            }
+        }
+        Ok(())
+    }
+
+    fn follow_copy(&self, dump: &mut Child, load: &mut Child) -> Result<()> {
+        let begun = Instant::now();
+        let mut told = begun;
+        loop {
+            let (one, other) = (dump.try_wait()?, load.try_wait()?);
+            if one.is_some() && other.is_some() {
+                return Ok(());
+            }
+            if begun.elapsed() > COPY {
+                bail!("the copy did not end within {} h", COPY.as_secs() / 3600);
+            }
+            if told.elapsed() >= PROGRESS {
+                told = Instant::now();
+                let bytes = written(dump.id());
+                let rate = bytes as f64 / begun.elapsed().as_secs_f64() / 1_048_576.0;
+                self.tell(&format!("copied {} MiB, {rate:.0} MiB/s", bytes / 1_048_576));
+            }
+            crate::serve::alive();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn tell(&self, text: &str) {
+        log::info!("{text}");
+        if let Some(id) = &self.request {
+            self.events.reply(id, &Reply::Step { text: text.to_owned() });
+        }
+    }
+}
+
+fn client(program: &str, options: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.arg(format!("--defaults-file={}", options.display())).args(arguments);
+    command
+}
+
+/// Runs a program to its end and returns what it printed.
+fn run(mut command: Command, input: &[u8], deadline: Duration) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("failed to run {name}"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(input).with_context(|| format!("failed to write to {name}"))?;
+    }
+    let until = Instant::now() + deadline;
+    while child.try_wait()?.is_none() {
+        if Instant::now() >= until {
+            let _ = child.kill();
+            let _ = child.wait();
+            bail!("{name} did not end within {} s", deadline.as_secs());
+        }
+        crate::serve::alive();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        bail!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Bytes a process has written so far (proc(5), io).
+fn written(pid: u32) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+    io.lines().find_map(|line| line.strip_prefix("wchar: ")).and_then(|number| number.parse().ok()).unwrap_or(0)
 }

@@ -1,0 +1,102 @@
+//! The product on two nodes, set up as a user would: packages, configuration,
+//! `ap-mode install`, `ap-mode set ap`.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ap_core::answer::Answer;
+
+use crate::node::Node;
+use crate::options::Options;
+use crate::pair::Pair;
+use crate::scenario::Setup;
+use crate::wait::{holds, wait_for};
+
+/// Port of the demo API.
+pub const API_PORT: u16 = 8080;
+
+/// The configuration both hosts share.
+pub fn config(pair: &Pair) -> String {
+    let o = &pair.options;
+    format!(
+        "vip = \"{}\"\n\n\
+         [[host]]\nname = \"a\"\naddress = \"{}\"\nnic = \"{}\"\n\n\
+         [[host]]\nname = \"b\"\naddress = \"{}\"\nnic = \"{}\"\n\n\
+         [api]\nunit = \"demo-api.service\"\n",
+        o.vip, o.addresses[0], o.nics[0], o.addresses[1], o.nics[1]
+    )
+}
+
+/// Packages, configuration and `ap-mode install` on both; nothing runs yet.
+pub fn install(pair: &Pair, config: &str) -> Result<()> {
+    let debs = pair.lab.debs()?;
+    for node in pair.nodes() {
+        for deb in &debs {
+            let name = deb.file_name().context("package without a name")?.to_string_lossy().into_owned();
+            node.push(deb, &format!("/root/{name}"), "0644")?;
+        }
+        node.sh("dpkg -i /root/*.deb", Duration::from_secs(60))?.success()?;
+        node.write("/etc/ap/ap.toml", config.as_bytes(), "0644")?;
+    }
+    // The first host has data already, as most do: the schema of the API.
+    let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/");
+    pair.a.push(format!("{scripts}init-model").as_ref(), "/root/init-model", "0755")?;
+    pair.a.run("/root/init-model")?;
+    pair.a.sql("CREATE SCHEMA lab; CREATE TABLE lab.writes (k BIGINT PRIMARY KEY, writer INT NOT NULL); CREATE USER lab@'%' IDENTIFIED BY 'lab'; GRANT ALL ON lab.* TO lab@'%'")?;
+    ap_mode(&pair.a, "install")?;
+    // What the operator carries from one host to the other.
+    for file in ["/etc/ap/credentials.toml", "/etc/ap/demo-password"] {
+        let text = pair.a.run(&format!("cat {file}"))?;
+        pair.b.write(file, format!("{text}\n").as_bytes(), "0600")?;
+    }
+    ap_mode(&pair.b, "install")?;
+    Ok(())
+}
+
+/// From `install` to `(ap, ap)`.
+pub fn pair_up(pair: &Pair) -> Result<()> {
+    ap_mode(&pair.a, "set ap --role active")?;
+    ap_mode(&pair.b, "set ap --reseed")?;
+    Ok(())
+}
+
+/// Runs `ap-mode`; an exit code other than 0 is an error with everything it printed.
+pub fn ap_mode(node: &Node, arguments: &str) -> Result<String> {
+    let output = node.sh(&format!("ap-mode {arguments}"), Duration::from_secs(180))?;
+    output.success().with_context(|| format!("ap-mode {arguments} on {}", node.name()))
+}
+
+/// The usual pair, at rest: both in `ap`, nothing started.
+pub const PAIR: Setup = Setup {
+    name: "pair",
+    options: Options::default,
+    install: |pair| {
+        install(pair, &config(pair))?;
+        pair_up(pair)?;
+        wait_protected(&pair.a)?;
+        // Standby first: the active of a protected pair would hand over.
+        ap_mode(&pair.b, "stop")?;
+        wait_for("node a to go on alone", PROTECTED, || Ok(holds(show(&pair.a)?.solo)))?;
+        ap_mode(&pair.a, "stop").map(drop)
+    },
+};
+
+/// A session opens within a few questions.
+const PROTECTED: Duration = Duration::from_secs(20);
+
+/// What a node says of itself.
+pub fn show(node: &Node) -> Result<Answer> {
+    Ok(serde_json::from_str(&ap_mode(node, "show --json")?)?)
+}
+
+/// Waits until the node says that each acknowledged write is on both.
+pub fn wait_protected(node: &Node) -> Result<()> {
+    wait_for("PROTECTED", PROTECTED, || Ok(holds(show(node)?.protected))).map(drop)
+}
+
+/// `ap-mode start` on both, up to `(ap, ap)` and protected.
+pub fn start(pair: &Pair) -> Result<()> {
+    pair.both(|node| ap_mode(node, "start"))?;
+    wait_protected(&pair.a)?;
+    wait_protected(&pair.b)
+}
