@@ -3,7 +3,7 @@
 //! interrupt and repeat: an unfinished copy is marked as such and thrown away.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -78,24 +78,40 @@ impl Node {
     fn fresh_data_directory(&mut self) -> Result<()> {
         let data = data_directory();
         let old = fs::metadata(&data).with_context(|| format!("failed to look at {}", data.display()))?;
-        if data.join(UNFINISHED).exists() {
-            fs::remove_dir_all(&data).with_context(|| format!("failed to remove the unfinished copy in {}", data.display()))?;
-        } else {
+        if !data.join(UNFINISHED).exists() {
             let stamp = crate::events::now().replace([':', '.'], "-");
             let aside = PathBuf::from(format!("{}.before-reseed-{stamp}", data.display()));
-            fs::rename(&data, &aside).with_context(|| format!("failed to move {} aside", data.display()))?;
+            self.set_aside(&data, &aside)?;
             self.tell(&format!("the old data directory is kept in {}", aside.display()));
         }
-        fs::create_dir(&data).with_context(|| format!("failed to make {}", data.display()))?;
-        fs::set_permissions(&data, fs::Permissions::from_mode(old.mode() & 0o7777))?;
-        chown(&data, Some(old.uid()), Some(old.gid()))?;
-        fs::write(data.join(UNFINISHED), "")?;
+        if !data.exists() {
+            fs::create_dir(&data).with_context(|| format!("failed to make {}", data.display()))?;
+            fs::set_permissions(&data, fs::Permissions::from_mode(old.mode() & 0o7777))?;
+            chown(&data, Some(old.uid()), Some(old.gid()))?;
+        }
+        fs::write(data.join(UNFINISHED), "").with_context(|| format!("failed to write in {}", data.display()))?;
+        empty(&data).with_context(|| format!("failed to empty {}", data.display()))?;
         let mut install = Command::new("mariadb-install-db");
         install
             .args(["--user=mysql", "--auth-root-authentication-method=socket", "--skip-test-db", "--skip-name-resolve"])
             .arg(format!("--datadir={}", data.display()));
         run(install, b"", SHORT).context("failed to make an empty data directory")?;
         Ok(())
+    }
+
+    /// A mount point cannot be renamed, and a directory of a lower overlay layer
+    /// neither: these are copied.
+    fn set_aside(&self, data: &Path, aside: &Path) -> Result<()> {
+        match fs::rename(data, aside) {
+            Ok(()) => Ok(()),
+            Err(error) if matches!(error.kind(), ErrorKind::CrossesDevices | ErrorKind::ResourceBusy) => {
+                self.tell(&format!("{} cannot be renamed ({error}): copying it to {}", data.display(), aside.display()));
+                let mut copy = Command::new("cp");
+                copy.args(["-a", "--reflink=auto", "--"]).args([data, aside]);
+                run(copy, b"", COPY).map(drop).with_context(|| format!("failed to keep {} aside", data.display()))
+            }
+            Err(error) => Err(error).with_context(|| format!("failed to move {} aside", data.display())),
+        }
     }
 
     fn accounts(&self) -> String {
@@ -185,6 +201,22 @@ impl Node {
             self.events.reply(id, &Reply::Step { text: text.to_owned() });
         }
     }
+}
+
+/// Removes everything in a directory but the mark of an unfinished copy.
+fn empty(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name() == UNFINISHED {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn client(program: &str, options: &Path, arguments: &[&str]) -> Command {
