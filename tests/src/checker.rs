@@ -41,17 +41,10 @@ pub fn check(node: &Node, table: &str, history: &History) -> Result<Verdict> {
 
 /// Keys in a table of `node`.
 pub fn keys(node: &Node, table: &str) -> Result<HashSet<i64>> {
-    let column = if table == crate::sql::TABLE {
-        "k"
-    } else {
-        "id"
-    };
+    let column = if table == crate::sql::TABLE { "k" } else { "id" };
     node.sql(&format!("SELECT {column} FROM {table}"))?
         .lines()
-        .map(|line| {
-            line.parse()
-                .with_context(|| format!("no key in {table}: {line}"))
-        })
+        .map(|line| line.parse().with_context(|| format!("no key in {table}: {line}")))
         .collect()
 }
 
@@ -103,9 +96,7 @@ mod tests {
     #[test]
     fn tells_lost_from_unacknowledged() {
         let now = Instant::now();
-        let acknowledged = Outcome::Acknowledged {
-            node: "a".to_owned(),
-        };
+        let acknowledged = Outcome::Acknowledged { node: "a".to_owned() };
         let failed = Outcome::Failed("reset".to_owned());
         let outcomes = [&acknowledged, &acknowledged, &failed, &failed];
         let writes = outcomes.into_iter().zip(1..).map(|(outcome, key)| Write {

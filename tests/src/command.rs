@@ -55,18 +55,12 @@ pub fn run(command: &mut Command, input: &[u8], timeout: Duration) -> Result<Out
         if Instant::now() >= deadline {
             let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
             child.wait()?;
-            bail!(
-                "no answer within {timeout:?}, killed: {} {}",
-                text(&mut stdout)?,
-                text(&mut stderr)?
-            );
+            bail!("no answer within {timeout:?}, killed: {} {}", text(&mut stdout)?, text(&mut stderr)?);
         }
         std::thread::sleep(Duration::from_millis(1));
     };
     Ok(Output {
-        code: status
-            .code()
-            .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
+        code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
         stdout: text(&mut stdout)?,
         stderr: text(&mut stderr)?,
     })
@@ -74,13 +68,9 @@ pub fn run(command: &mut Command, input: &[u8], timeout: Duration) -> Result<Out
 
 /// Runs a program of the host that must succeed within five seconds.
 pub fn host(program: &str, arguments: &[&str]) -> Result<String> {
-    run(
-        Command::new(program).args(arguments),
-        b"",
-        Duration::from_secs(5),
-    )
-    .and_then(Output::success)
-    .with_context(|| format!("failed: {program} {}", arguments.join(" ")))
+    run(Command::new(program).args(arguments), b"", Duration::from_secs(5))
+        .and_then(Output::success)
+        .with_context(|| format!("failed: {program} {}", arguments.join(" ")))
 }
 
 fn memory() -> Result<File> {
@@ -103,10 +93,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "cat; echo bad >&2; exit 3"]);
         let output = run(&mut command, b"good\n", Duration::from_secs(5)).unwrap();
-        assert_eq!(
-            (output.code, output.stdout.as_str(), output.stderr.as_str()),
-            (3, "good", "bad")
-        );
+        assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (3, "good", "bad"));
     }
 
     #[test]

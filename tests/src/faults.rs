@@ -26,62 +26,44 @@ pub enum Direction {
 impl Node {
     /// Pulls the cable: no carrier, no packets.
     pub fn cut_cable(&self) -> Result<()> {
-        self.set_port(Port {
-            carrier: false,
-            ..self.port()
-        })
+        self.set_port(Port { carrier: false, ..self.port() })
     }
 
     /// Plugs the cable in again.
     pub fn plug_cable(&self) -> Result<()> {
-        self.set_port(Port {
-            carrier: true,
-            ..self.port()
-        })
+        self.set_port(Port { carrier: true, ..self.port() })
     }
 
     /// Takes the port out of the bridge: the carrier stays, nothing is heard,
     /// as behind a switch that died.
     pub fn isolate(&self) -> Result<()> {
-        self.set_port(Port {
-            bridged: false,
-            ..self.port()
-        })
+        self.set_port(Port { bridged: false, ..self.port() })
     }
 
     /// Puts the port into the bridge again.
     pub fn rejoin(&self) -> Result<()> {
-        self.set_port(Port {
-            bridged: true,
-            ..self.port()
-        })
+        self.set_port(Port { bridged: true, ..self.port() })
     }
 
     /// Isolated ports do not hear each other but do hear gateway and clients;
     /// set on both nodes this is the partition that no pair can see through.
     pub fn set_isolated(&self, isolated: bool) -> Result<()> {
-        self.set_port(Port {
-            isolated,
-            ..self.port()
-        })
+        self.set_port(Port { isolated, ..self.port() })
     }
 
     /// Takes the interface down inside the node.
     pub fn link_down(&self) -> Result<()> {
-        self.run(&format!("ip link set '{}' down", self.nic()))
-            .map(drop)
+        self.run(&format!("ip link set '{}' down", self.nic())).map(drop)
     }
 
     /// Brings the interface up inside the node.
     pub fn link_up(&self) -> Result<()> {
-        self.run(&format!("ip link set '{}' up", self.nic()))
-            .map(drop)
+        self.run(&format!("ip link set '{}' up", self.nic())).map(drop)
     }
 
     /// Removes an address (with its prefix length) inside the node.
     pub fn remove_address(&self, address: &str) -> Result<()> {
-        self.run(&format!("ip address delete {address} dev '{}'", self.nic()))
-            .map(drop)
+        self.run(&format!("ip address delete {address} dev '{}'", self.nic())).map(drop)
     }
 
     /// Drops VRRP (IP protocol 112) at the node's firewall.
@@ -103,8 +85,7 @@ impl Node {
     /// Fills the node's disk to the last byte.
     pub fn fill_disk(&self) -> Result<()> {
         // fallocate takes most of it at once, cat the rest that is left in pieces.
-        self.run("fallocate -l $(df --output=avail -B1 / | tail -1) /filler; cat /dev/zero >>/filler || true")
-            .map(drop)
+        self.run("fallocate -l $(df --output=avail -B1 / | tail -1) /filler; cat /dev/zero >>/filler || true").map(drop)
     }
 
     /// Frees what [`Node::fill_disk`] took.
@@ -119,9 +100,7 @@ impl Node {
         let events = self.group().join("cgroup.events");
         let what = format!("node {} to be frozen", self.name());
         wait_for(&what, Duration::from_secs(5), || {
-            let frozen = fs::read_to_string(&events)?
-                .lines()
-                .any(|line| line == "frozen 1");
+            let frozen = fs::read_to_string(&events)?.lines().any(|line| line == "frozen 1");
             Ok(equals(frozen, &true))
         })
         .map(drop)
@@ -133,22 +112,15 @@ impl Node {
     }
 
     pub(crate) fn set_frozen(&self, frozen: bool) -> Result<()> {
-        fs::write(
-            self.group().join("cgroup.freeze"),
-            if frozen { "1" } else { "0" },
-        )
-        .with_context(|| format!("failed to freeze or thaw node {}", self.name()))
+        fs::write(self.group().join("cgroup.freeze"), if frozen { "1" } else { "0" })
+            .with_context(|| format!("failed to freeze or thaw node {}", self.name()))
     }
 
     /// Sends a signal to all processes of a unit, from outside the node, within
     /// microseconds of each other. Returns how many there were.
     pub fn signal_unit(&self, unit: &str, signal: Signal) -> Result<usize> {
         let processes = self.unit_processes(unit);
-        ensure!(
-            !processes.is_empty(),
-            "{unit} has no processes on node {}",
-            self.name()
-        );
+        ensure!(!processes.is_empty(), "{unit} has no processes on node {}", self.name());
         for &process in &processes {
             // One of them may have ended with the one before.
             let _ = kill(Pid::from_raw(process), signal);

@@ -92,20 +92,14 @@ impl History {
 
     /// The last thing a client saw, for messages.
     pub fn last_outcome(&self) -> String {
-        self.writes.last().map_or_else(
-            || "nothing written".to_owned(),
-            |write| format!("{:?}", write.outcome),
-        )
+        self.writes.last().map_or_else(|| "nothing written".to_owned(), |write| format!("{:?}", write.outcome))
     }
 
     /// The longest gap between two acknowledgements in a row that ends after
     /// `since`; the time from the last one to the end counts as well.
     pub fn outage(&self, since: Instant) -> Outage {
         let mut before: Option<Instant> = None;
-        let mut worst = Outage {
-            length: Duration::ZERO,
-            ended: true,
-        };
+        let mut worst = Outage { length: Duration::ZERO, ended: true };
         for write in self.acknowledged() {
             if write.done >= since {
                 let length = write.done - before.unwrap_or(since);
@@ -115,14 +109,9 @@ impl History {
             }
             before = Some(write.done);
         }
-        let open = self
-            .stopped
-            .saturating_duration_since(before.unwrap_or(since));
+        let open = self.stopped.saturating_duration_since(before.unwrap_or(since));
         if open > worst.length {
-            worst = Outage {
-                length: open,
-                ended: false,
-            };
+            worst = Outage { length: open, ended: false };
         }
         worst
     }
@@ -133,10 +122,7 @@ impl History {
         for node in self.acknowledged().filter_map(Write::node) {
             match turns.last_mut() {
                 Some(turn) if turn.node == node => turn.acknowledged += 1,
-                _ => turns.push(Turn {
-                    node: node.to_owned(),
-                    acknowledged: 1,
-                }),
+                _ => turns.push(Turn { node: node.to_owned(), acknowledged: 1 }),
             }
         }
         turns
@@ -191,9 +177,7 @@ mod tests {
                 outcome: if node.is_empty() {
                     Outcome::Failed("refused".to_owned())
                 } else {
-                    Outcome::Acknowledged {
-                        node: node.to_owned(),
-                    }
+                    Outcome::Acknowledged { node: node.to_owned() }
                 },
             })
             .collect();

@@ -20,10 +20,7 @@ pub struct HttpTarget {
 impl HttpTarget {
     /// A client of the API at `address`.
     pub fn new(address: Ipv4Addr, port: u16) -> Self {
-        Self {
-            address: SocketAddr::from((address, port)),
-            answer: ANSWER,
-        }
+        Self { address: SocketAddr::from((address, port)), answer: ANSWER }
     }
 
     /// Waits this long for an answer instead of a second.
@@ -67,13 +64,7 @@ impl Answer {
 }
 
 /// One request over a connection of its own; call it from a client thread.
-pub fn request(
-    address: SocketAddr,
-    method: &str,
-    path: &str,
-    body: &str,
-    timeout: Duration,
-) -> Result<Answer> {
+pub fn request(address: SocketAddr, method: &str, path: &str, body: &str, timeout: Duration) -> Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, CONNECT).context("connect")?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
@@ -92,15 +83,9 @@ pub fn request(
 fn parse(answer: &str) -> Result<Answer> {
     let (head, body) = answer.split_once("\r\n\r\n").context("cut off answer")?;
     let mut lines = head.split("\r\n");
-    let status = lines
-        .next()
-        .and_then(|line| line.split(' ').nth(1)?.parse().ok())
-        .context("no status in the answer")?;
-    Ok(Answer {
-        status,
-        headers: lines.map(str::to_owned).collect(),
-        body: body.to_owned(),
-    })
+    let status =
+        lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).context("no status in the answer")?;
+    Ok(Answer { status, headers: lines.map(str::to_owned).collect(), body: body.to_owned() })
 }
 
 #[cfg(test)]
@@ -123,19 +108,14 @@ mod tests {
             let (mut stream, _) = server.accept().unwrap();
             let mut request = [0; 1024];
             let length = stream.read(&mut request).unwrap();
-            stream
-                .write_all(b"HTTP/1.1 201 Created\r\nX-Node: b\r\n\r\n")
-                .unwrap();
+            stream.write_all(b"HTTP/1.1 201 Created\r\nX-Node: b\r\n\r\n").unwrap();
             String::from_utf8_lossy(&request[..length]).into_owned()
         });
         let node = HttpTarget::new(Ipv4Addr::LOCALHOST, port).write(7).unwrap();
         assert_eq!(node, "b");
         let request = served.join().unwrap();
         assert!(request.starts_with("POST /users HTTP/1.1\r\n"), "{request}");
-        assert!(
-            request.ends_with(r#"{"id":7,"name":"user 7"}"#),
-            "{request}"
-        );
+        assert!(request.ends_with(r#"{"id":7,"name":"user 7"}"#), "{request}");
     }
 
     #[test]

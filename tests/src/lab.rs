@@ -34,13 +34,8 @@ impl Lab {
         leftovers::remove_dead()?;
         let id = format!("{:x}", std::process::id());
         leftovers::claim(&id)?;
-        let lab = Self {
-            id,
-            base: base.to_owned(),
-            packages,
-            kept: AtomicBool::new(false),
-            counter: AtomicU32::new(0),
-        };
+        let lab =
+            Self { id, base: base.to_owned(), packages, kept: AtomicBool::new(false), counter: AtomicU32::new(0) };
         lab.mount()?;
         lab.network()?;
         Ok(lab)
@@ -52,31 +47,17 @@ impl Lab {
         // In memory: an fsync must not wait for the host's disk, it would
         // disturb every timing. Room for two nodes, a snapshot and a full disk.
         let path = directory.to_string_lossy();
-        host(
-            "mount",
-            &["-t", "tmpfs", "-o", "size=8g,mode=755", "lab", &path],
-        )?;
+        host("mount", &["-t", "tmpfs", "-o", "size=8g,mode=755", "lab", &path])?;
         let cgroup = directory.join("cgroup");
         fs::create_dir(&cgroup)?;
-        host(
-            "mount",
-            &["-t", "cgroup2", "lab", &cgroup.to_string_lossy()],
-        )?;
+        host("mount", &["-t", "cgroup2", "lab", &cgroup.to_string_lossy()])?;
         Ok(fs::create_dir(leftovers::group(&self.id))?)
     }
 
     fn network(&self) -> Result<()> {
         host("ip", &["netns", "add", &self.namespace()])?;
         self.ip(&["link", "set", "lo", "up"])?;
-        self.ip(&[
-            "link",
-            "add",
-            "br0",
-            "type",
-            "bridge",
-            "mcast_snooping",
-            "0",
-        ])?;
+        self.ip(&["link", "add", "br0", "type", "bridge", "mcast_snooping", "0"])?;
         let client = format!("{CLIENT}/{PREFIX}");
         self.ip(&["address", "add", &client, "dev", "br0"])?;
         self.ip(&["link", "set", "br0", "up"])?;
@@ -142,27 +123,18 @@ impl Lab {
     }
 
     /// Starts a thread that lives in the lab's network, as a client would.
-    pub fn spawn<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<JoinHandle<Result<T>>> {
+    pub fn spawn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<Result<T>>> {
         let path = Path::new("/run/netns").join(self.namespace());
         let namespace = File::open(path)?;
         Ok(std::thread::spawn(move || {
-            setns(&namespace, CloneFlags::CLONE_NEWNET)
-                .context("failed to enter the lab's network")?;
+            setns(&namespace, CloneFlags::CLONE_NEWNET).context("failed to enter the lab's network")?;
             Ok(work())
         }))
     }
 
     /// Does `work` in the lab's network and waits for it.
-    pub fn as_client<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T> {
-        self.spawn(work)?
-            .join()
-            .map_err(|_| anyhow::anyhow!("client thread panicked"))?
+    pub fn as_client<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        self.spawn(work)?.join().map_err(|_| anyhow::anyhow!("client thread panicked"))?
     }
 
     /// Leaves the lab running when this program ends.

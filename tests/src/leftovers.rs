@@ -43,10 +43,7 @@ pub fn namespace(id: &str) -> String {
 pub fn claim(id: &str) -> Result<()> {
     fs::create_dir_all(STATE)?;
     let me = std::process::id();
-    Ok(fs::write(
-        owner_file(id),
-        format!("{me} {}", start_time(me)),
-    )?)
+    Ok(fs::write(owner_file(id), format!("{me} {}", start_time(me)))?)
 }
 
 /// Lets lab `id` outlive this process.
@@ -115,10 +112,7 @@ pub fn take_down(id: &str) -> Result<()> {
     if directory.exists() && !is_mount(&directory) {
         results.push(fs::remove_dir(&directory).context("failed to remove the lab's directory"));
     }
-    results
-        .into_iter()
-        .collect::<Result<()>>()
-        .with_context(|| format!("failed to take down lab {id}"))?;
+    results.into_iter().collect::<Result<()>>().with_context(|| format!("failed to take down lab {id}"))?;
     Ok(fs::remove_file(owner_file(id))?)
 }
 
@@ -169,11 +163,7 @@ pub fn children(group: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(group) else {
         return Vec::new();
     };
-    entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-        .collect()
+    entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }
 
 fn is_mount(path: &Path) -> bool {

@@ -128,12 +128,7 @@ fn bring_up(up: &Up) -> Result<bool> {
     runner.lab().keep()?;
     let mut out = stdout();
     for node in pair.nodes() {
-        writeln!(
-            out,
-            "node {0} is {1}, look inside with: lab shell {0}",
-            node.name(),
-            node.address()
-        )?;
+        writeln!(out, "node {0} is {1}, look inside with: lab shell {0}", node.name(), node.address())?;
     }
     let namespace = pair.lab.namespace();
     writeln!(out, "be a client with: ip netns exec {namespace} COMMAND")?;

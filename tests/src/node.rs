@@ -77,11 +77,7 @@ impl Node {
             lower: lower.join(":"),
             group,
             machine: Mutex::new(None),
-            port: Mutex::new(Port {
-                carrier: true,
-                bridged: true,
-                isolated: false,
-            }),
+            port: Mutex::new(Port { carrier: true, bridged: true, isolated: false }),
         })
     }
 
@@ -152,10 +148,7 @@ impl Node {
         }
         let script = self.lab.directory().join("boot.sh");
         fs::write(&script, SCRIPT)?;
-        let console = File::options()
-            .create(true)
-            .append(true)
-            .open(self.console())?;
+        let console = File::options().create(true).append(true).open(self.console())?;
         let namespace = self.lab.namespace();
         let machine = format!("{namespace}-{}", self.name);
         let group = format!("{}/{}", leftovers::group_name(self.lab.id()), self.group);
@@ -246,9 +239,7 @@ impl Node {
     fn leave(&self, how: &str) -> Result<()> {
         // The answer may get lost when the node is quick.
         let _ = self.sh(how, COMMAND);
-        wait_for(&format!("node {} to be off", self.name), SHUTDOWN, || {
-            Ok(equals(self.leader().is_err(), &true))
-        })?;
+        wait_for(&format!("node {} to be off", self.name), SHUTDOWN, || Ok(equals(self.leader().is_err(), &true)))?;
         self.kill()
     }
 
@@ -266,10 +257,7 @@ impl Node {
                 .args(["-t", &leader, "-m", "-u", "-i", "-n", "-p", "-C", "--"])
                 .args(["/bin/bash", "-c", command])
                 .env_clear()
-                .env(
-                    "PATH",
-                    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                )
+                .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
                 .env("HOME", "/root")
                 .env("LANG", "C.UTF-8"),
             input,
@@ -280,9 +268,7 @@ impl Node {
 
     /// Runs a shell command inside that must succeed within 20 s; returns its output.
     pub fn run(&self, command: &str) -> Result<String> {
-        self.sh(command, COMMAND)?
-            .success()
-            .with_context(|| format!("on node {}: {command}", self.name))
+        self.sh(command, COMMAND)?.success().with_context(|| format!("on node {}: {command}", self.name))
     }
 
     /// Runs SQL inside as root; returns rows, columns separated by tabs.
@@ -303,8 +289,7 @@ impl Node {
 
     /// Copies a file of the host into the node.
     pub fn push(&self, local: &Path, path: &str, mode: &str) -> Result<()> {
-        let contents =
-            fs::read(local).with_context(|| format!("failed to read {}", local.display()))?;
+        let contents = fs::read(local).with_context(|| format!("failed to read {}", local.display()))?;
         self.write(path, &contents, mode)
     }
 
@@ -320,19 +305,14 @@ impl Node {
     /// All processes of a unit, as the host sees them. Asks the kernel, not the
     /// node: works while the node is frozen, too.
     pub fn unit_processes(&self, unit: &str) -> Vec<i32> {
-        find_group(&self.group(), unit)
-            .map(|group| leftovers::processes(&group))
-            .unwrap_or_default()
+        find_group(&self.group(), unit).map(|group| leftovers::processes(&group)).unwrap_or_default()
     }
 
     /// Journal of all boots since `since` (anything journalctl understands).
     pub fn journal(&self, since: &str) -> Result<String> {
         let options = "--no-pager --output=short-precise --quiet";
         if self.leader().is_ok() {
-            let inside = self.sh(
-                &format!("journalctl {options} --since='{since}'"),
-                Duration::from_secs(5),
-            );
+            let inside = self.sh(&format!("journalctl {options} --since='{since}'"), Duration::from_secs(5));
             if let Ok(output) = inside {
                 return Ok(output.stdout);
             }
@@ -383,8 +363,7 @@ impl Node {
             self.lab.ip(&["link", "set", &name, "master", "br0"])?;
             let isolated = if port.isolated { "on" } else { "off" };
             let kind = ["type", "bridge_slave", "isolated", isolated];
-            self.lab
-                .ip(&[["link", "set", &name].as_slice(), &kind].concat())?;
+            self.lab.ip(&[["link", "set", &name].as_slice(), &kind].concat())?;
         } else {
             self.lab.ip(&["link", "set", &name, "nomaster"])?;
         }
@@ -399,10 +378,7 @@ impl Node {
         let name = self.port_name();
         let _ = self.lab.ip(&["link", "delete", &name]);
         wait_for("the old port to vanish", Duration::from_secs(10), || {
-            Ok(equals(
-                self.lab.ip(&["link", "show", &name]).is_err(),
-                &true,
-            ))
+            Ok(equals(self.lab.ip(&["link", "show", &name]).is_err(), &true))
         })
         .map(drop)
     }
@@ -413,9 +389,7 @@ impl Drop for Node {
         if self.lab.kept() {
             return;
         }
-        let result = self
-            .power_off()
-            .and_then(|()| leftovers::remove_groups(&self.group()));
+        let result = self.power_off().and_then(|()| leftovers::remove_groups(&self.group()));
         if let Err(error) = result {
             eprintln!("lab: node {}: {error:#}", self.name);
         }
@@ -444,10 +418,6 @@ fn inner_id(process: i32) -> Option<String> {
 
 fn find_group(group: &Path, name: &str) -> Option<PathBuf> {
     leftovers::children(group).into_iter().find_map(|child| {
-        if child.file_name().is_some_and(|file| file == name) {
-            Some(child)
-        } else {
-            find_group(&child, name)
-        }
+        if child.file_name().is_some_and(|file| file == name) { Some(child) } else { find_group(&child, name) }
     })
 }

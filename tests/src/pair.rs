@@ -86,11 +86,7 @@ impl Pair {
 
     /// The other node.
     pub fn peer(&self, node: &Node) -> &Node {
-        if node.name() == self.a.name() {
-            &self.b
-        } else {
-            &self.a
-        }
+        if node.name() == self.a.name() { &self.b } else { &self.a }
     }
 
     /// Does something on both nodes at the same time.
@@ -112,16 +108,12 @@ impl Pair {
     /// Cuts the nodes off from each other, while both still reach the gateway
     /// and the clients.
     pub fn partition(&self) -> Result<()> {
-        self.nodes()
-            .into_iter()
-            .try_for_each(|node| node.set_isolated(true))
+        self.nodes().into_iter().try_for_each(|node| node.set_isolated(true))
     }
 
     /// Undoes [`Pair::partition`].
     pub fn heal(&self) -> Result<()> {
-        self.nodes()
-            .into_iter()
-            .try_for_each(|node| node.set_isolated(false))
+        self.nodes().into_iter().try_for_each(|node| node.set_isolated(false))
     }
 
     /// Shuts both down in order and keeps what is on their disks.
@@ -153,8 +145,7 @@ fn remove(directory: &Path) -> Result<()> {
     for name in ["a", "b"] {
         host("umount", &["-l", &directory.join(name).to_string_lossy()])?;
     }
-    fs::remove_dir_all(directory)
-        .with_context(|| format!("failed to remove {}", directory.display()))
+    fs::remove_dir_all(directory).with_context(|| format!("failed to remove {}", directory.display()))
 }
 
 /// What an installer would have asked for: name, identity, network.
@@ -166,10 +157,7 @@ fn individualise(node: &Node, options: &Options) -> Result<()> {
     let identity = fs::read_to_string("/proc/sys/kernel/random/uuid")?.replace('-', "");
     fs::write(etc.join("machine-id"), identity)?;
     let [a, b] = options.addresses;
-    fs::write(
-        etc.join("hosts"),
-        format!("127.0.0.1 localhost\n{a} a\n{b} b\n{GATEWAY} gateway\n{CLIENT} client\n"),
-    )?;
+    fs::write(etc.join("hosts"), format!("127.0.0.1 localhost\n{a} a\n{b} b\n{GATEWAY} gateway\n{CLIENT} client\n"))?;
     let (nic, address) = (node.nic(), node.address());
     // KeepConfiguration: addresses that keepalived adds are not networkd's to remove.
     Ok(fs::write(

@@ -32,10 +32,7 @@ struct Done {
 impl Runner {
     /// Without snapshots yet.
     pub fn new(lab: Lab) -> Self {
-        Self {
-            lab: Arc::new(lab),
-            snapshots: BTreeMap::new(),
-        }
+        Self { lab: Arc::new(lab), snapshots: BTreeMap::new() }
     }
 
     /// The lab it runs in.
@@ -56,21 +53,12 @@ impl Runner {
 
     /// Runs all of `scenarios`, saves evidence of failures below `evidence`.
     /// Returns whether all passed.
-    pub fn run(
-        &mut self,
-        scenarios: &[Scenario],
-        evidence: &Path,
-        out: &mut dyn Write,
-    ) -> Result<bool> {
+    pub fn run(&mut self, scenarios: &[Scenario], evidence: &Path, out: &mut dyn Write) -> Result<bool> {
         let mut results = Vec::new();
         for scenario in scenarios {
             let started = Instant::now();
             let result = self.run_one(scenario, &evidence.join(scenario.name));
-            let done = Done {
-                scenario: *scenario,
-                took: started.elapsed(),
-                result,
-            };
+            let done = Done { scenario: *scenario, took: started.elapsed(), result };
             line(out, &done)?;
             if let Err(error) = &done.result {
                 writeln!(out, "     {error:#}")?;
@@ -98,16 +86,12 @@ impl Runner {
             let _ = sender.send(result);
         });
         let outcome = match result.recv_timeout(scenario.timeout) {
-            Ok(Ok(counts)) if counts.missing > 0 => Err(anyhow!(
-                "{} of {} acknowledged writes are missing",
-                counts.missing,
-                counts.acknowledged
-            )),
+            Ok(Ok(counts)) if counts.missing > 0 => {
+                Err(anyhow!("{} of {} acknowledged writes are missing", counts.missing, counts.acknowledged))
+            }
             Ok(outcome) => outcome,
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(anyhow!("scenario panicked")),
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                Err(anyhow!("not finished after {:?}", scenario.timeout))
-            }
+            Err(mpsc::RecvTimeoutError::Timeout) => Err(anyhow!("not finished after {:?}", scenario.timeout)),
         };
         if outcome.is_err() {
             let saved = evidence::save(&pair, evidence);
@@ -130,17 +114,14 @@ impl Runner {
     }
 }
 
-const HEADER: &str =
-    "result fault scenario                                 seconds   acked missing  outage";
+const HEADER: &str = "result fault scenario                                 seconds   acked missing  outage";
 
 fn line(out: &mut dyn Write, done: &Done) -> Result<()> {
     let Scenario { name, fault, .. } = done.scenario;
     let took = done.took.as_secs_f64();
     match &done.result {
         Ok(counts) => {
-            let outage = counts
-                .outage
-                .map_or_else(|| "-".to_owned(), |o| format!("{:.3}", o.as_secs_f64()));
+            let outage = counts.outage.map_or_else(|| "-".to_owned(), |o| format!("{:.3}", o.as_secs_f64()));
             writeln!(
                 out,
                 "ok     {fault:<5} {name:<40} {took:>7.1} {:>7} {:>7} {outage:>7} {}",

@@ -51,9 +51,6 @@ pub struct Scenario {
 impl Scenario {
     /// Whether any of the words is part of its name or is its fault. No words match all.
     pub fn matches(&self, words: &[String]) -> bool {
-        words.is_empty()
-            || words
-                .iter()
-                .any(|word| self.name.contains(word.as_str()) || self.fault == word)
+        words.is_empty() || words.iter().any(|word| self.name.contains(word.as_str()) || self.fault == word)
     }
 }

@@ -27,13 +27,7 @@ pub struct SqlTarget {
 impl SqlTarget {
     /// A client of the database at `address`, port 3306.
     pub fn new(address: Ipv4Addr, user: &str, password: &str) -> Self {
-        Self {
-            address,
-            user: user.to_owned(),
-            password: password.to_owned(),
-            answer: ANSWER,
-            connection: None,
-        }
+        Self { address, user: user.to_owned(), password: password.to_owned(), answer: ANSWER, connection: None }
     }
 
     /// Waits this long for an answer instead of a second.
@@ -54,10 +48,7 @@ impl SqlTarget {
             .write_timeout(Some(self.answer));
         let mut connection = Conn::new(options).context("connect")?;
         // A connection ends where it began: asking once is enough.
-        let node = connection
-            .query_first("SELECT @@hostname")
-            .context("ask who answers")?
-            .context("no hostname")?;
+        let node = connection.query_first("SELECT @@hostname").context("ask who answers")?.context("no hostname")?;
         Ok((connection, node))
     }
 }
@@ -68,9 +59,7 @@ impl Target for SqlTarget {
             Some(connection) => connection,
             None => self.connect()?,
         };
-        connection
-            .query_drop(format!("INSERT INTO {TABLE} (k, writer) VALUES ({key}, 1)"))
-            .context("insert")?;
+        connection.query_drop(format!("INSERT INTO {TABLE} (k, writer) VALUES ({key}, 1)")).context("insert")?;
         // After an error the connection is not put back.
         let acknowledged_by = node.clone();
         self.connection = Some((connection, node));

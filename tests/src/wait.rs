@@ -16,11 +16,7 @@ pub enum Seen<T> {
 
 /// Looks until `look` answers `Done`; an error counts as "not yet". After
 /// `deadline` fails with what was seen last. Returns the value and the time it took.
-pub fn wait_for<T>(
-    what: &str,
-    deadline: Duration,
-    mut look: impl FnMut() -> Result<Seen<T>>,
-) -> Result<(T, Duration)> {
+pub fn wait_for<T>(what: &str, deadline: Duration, mut look: impl FnMut() -> Result<Seen<T>>) -> Result<(T, Duration)> {
     let started = Instant::now();
     loop {
         let last = match look() {
@@ -37,11 +33,7 @@ pub fn wait_for<T>(
 
 /// `Done` when `actual` is `expected`.
 pub fn equals<T: PartialEq + std::fmt::Debug>(actual: T, expected: &T) -> Seen<()> {
-    if actual == *expected {
-        Seen::Done(())
-    } else {
-        Seen::Not(format!("{actual:?}"))
-    }
+    if actual == *expected { Seen::Done(()) } else { Seen::Not(format!("{actual:?}")) }
 }
 
 /// `Done` when `holds`.

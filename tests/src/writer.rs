@@ -55,31 +55,16 @@ impl Writer {
                     Err(error) => Outcome::Failed(format!("{error:#}")),
                 };
                 let done = Instant::now();
-                log.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(Write {
-                        key,
-                        sent,
-                        done,
-                        outcome,
-                    });
+                log.lock().unwrap_or_else(PoisonError::into_inner).push(Write { key, sent, done, outcome });
                 std::thread::sleep(pace.saturating_sub(done - sent));
             }
         })?;
-        Ok(Self {
-            stop,
-            writes,
-            thread: Some(thread),
-        })
+        Ok(Self { stop, writes, thread: Some(thread) })
     }
 
     /// What was written until now.
     pub fn so_far(&self) -> History {
-        let writes = self
-            .writes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         History::new(writes, Instant::now())
     }
 

@@ -48,10 +48,7 @@ impl fmt::Display for Gtid {
 impl FromStr for Gtid {
     type Err = BadGtid;
     fn from_str(text: &str) -> Result<Self, BadGtid> {
-        let bad = || BadGtid {
-            text: text.to_owned(),
-            why: "is not DOMAIN-SERVER-SEQUENCE",
-        };
+        let bad = || BadGtid { text: text.to_owned(), why: "is not DOMAIN-SERVER-SEQUENCE" };
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         match text.split('-').collect::<Vec<_>>().as_slice() {
             [domain, server, seq] if digits(domain) && digits(server) && digits(seq) => Ok(Self {
@@ -88,12 +85,7 @@ impl GtidPos {
     /// How many transactions this position holds that `other` lacks, by sequence
     /// numbers; 0 when none.
     pub fn ahead_of(&self, other: &Self) -> u64 {
-        self.iter()
-            .map(|own| {
-                own.seq
-                    .saturating_sub(other.get(own.domain).map_or(0, |gtid| gtid.seq))
-            })
-            .sum()
+        self.iter().map(|own| own.seq.saturating_sub(other.get(own.domain).map_or(0, |gtid| gtid.seq))).sum()
     }
 
     /// Whether no transaction is named.
@@ -115,9 +107,7 @@ impl GtidPos {
     /// `other`, the own number is not smaller. True only along one history; that
     /// the histories have not forked is for [`GtidState::beyond`] to say.
     pub fn covers(&self, other: &Self) -> bool {
-        other
-            .iter()
-            .all(|gtid| self.get(gtid.domain).is_some_and(|own| own.seq >= gtid.seq))
+        other.iter().all(|gtid| self.get(gtid.domain).is_some_and(|own| own.seq >= gtid.seq))
     }
 
     /// The smallest position that covers both.
@@ -147,10 +137,7 @@ impl FromStr for GtidPos {
         for gtid in list(text) {
             let gtid = gtid?;
             if pos.insert(gtid.domain, gtid).is_some() {
-                return Err(BadGtid {
-                    text: gtid.to_string(),
-                    why: "names its domain a second time",
-                });
+                return Err(BadGtid { text: gtid.to_string(), why: "names its domain a second time" });
             }
         }
         Ok(Self(pos))
@@ -195,11 +182,7 @@ impl GtidState {
 
     /// The last transaction of each domain and server.
     pub fn iter(&self) -> impl Iterator<Item = Gtid> {
-        self.0.iter().map(|(&(domain, server), &seq)| Gtid {
-            domain,
-            server,
-            seq,
-        })
+        self.0.iter().map(|(&(domain, server), &seq)| Gtid { domain, server, seq })
     }
 
     /// The transactions here that `other` does not have. Not empty in both
@@ -208,23 +191,14 @@ impl GtidState {
         self.iter()
             .map(|own| (own, other.0.get(&(own.domain, own.server)).copied()))
             .filter(|(own, theirs)| theirs.is_none_or(|theirs| theirs < own.seq))
-            .map(|(own, after)| Extra {
-                domain: own.domain,
-                server: own.server,
-                after,
-                to: own.seq,
-            })
+            .map(|(own, after)| Extra { domain: own.domain, server: own.server, after, to: own.seq })
             .collect()
     }
 
     /// Whether each transaction of `pos` is in this log, written by the very
     /// server that `pos` names.
     pub fn covers_pos(&self, pos: &GtidPos) -> bool {
-        pos.iter().all(|gtid| {
-            self.0
-                .get(&(gtid.domain, gtid.server))
-                .is_some_and(|&own| own >= gtid.seq)
-        })
+        pos.iter().all(|gtid| self.0.get(&(gtid.domain, gtid.server)).is_some_and(|&own| own >= gtid.seq))
     }
 }
 
@@ -241,10 +215,7 @@ impl FromStr for GtidState {
         for gtid in list(text) {
             let gtid = gtid?;
             if state.insert((gtid.domain, gtid.server), gtid.seq).is_some() {
-                return Err(BadGtid {
-                    text: gtid.to_string(),
-                    why: "names its domain and server a second time",
-                });
+                return Err(BadGtid { text: gtid.to_string(), why: "names its domain and server a second time" });
             }
         }
         Ok(Self(state))

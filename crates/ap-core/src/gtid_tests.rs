@@ -18,10 +18,7 @@ fn positions_read_back_as_written() {
         ("0-1-5", "0-1-5"),
         ("0-1-5,1-2-3", "0-1-5,1-2-3"),
         ("1-2-3, 0-1-5", "0-1-5,1-2-3"),
-        (
-            "4294967295-4294967295-18446744073709551615",
-            "4294967295-4294967295-18446744073709551615",
-        ),
+        ("4294967295-4294967295-18446744073709551615", "4294967295-4294967295-18446744073709551615"),
     ] {
         assert_eq!(pos(input).to_string(), expected, "{input:?}");
     }
@@ -72,11 +69,7 @@ fn covering_is_per_domain() {
         ("0-1-9", "0-1-5,1-1-1", false),
         ("0-1-9,1-1-1", "1-1-1", true),
     ] {
-        assert_eq!(
-            pos(own).covers(&pos(other)),
-            expected,
-            "{own} covers {other}"
-        );
+        assert_eq!(pos(own).covers(&pos(other)), expected, "{own} covers {other}");
     }
 }
 
@@ -104,11 +97,7 @@ fn extra_transactions_are_found_per_server() {
         ("0-1-5,0-2-6", "0-1-6", "0-2-(..6]"),
         ("0-1-5,3-1-2", "", "0-1-(..5] 3-1-(..2]"),
     ] {
-        let extra: Vec<_> = state(own)
-            .beyond(&state(other))
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let extra: Vec<_> = state(own).beyond(&state(other)).iter().map(ToString::to_string).collect();
         assert_eq!(extra.join(" "), expected, "{own} beyond {other}");
     }
 }
@@ -122,11 +111,7 @@ fn a_log_covers_what_the_same_server_wrote() {
         ("0-2-9", "0-1-5", false),
         ("0-1-4,0-2-9", "0-1-5", false),
     ] {
-        assert_eq!(
-            state(own).covers_pos(&pos(other)),
-            expected,
-            "{own} covers {other}"
-        );
+        assert_eq!(state(own).covers_pos(&pos(other)), expected, "{own} covers {other}");
     }
 }
 

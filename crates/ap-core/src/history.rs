@@ -30,7 +30,10 @@ pub fn compare(own: &DbStatus, peer: &Answer) -> Result<(), Forked> {
         return forked(format!("this node has {} tables of unknown origin", own.user_tables));
     }
     if blank && peer.user_tables > 0 {
-        return forked(format!("{} has {} tables, and nothing proves that all of them are in its binary logs", peer.host, peer.user_tables));
+        return forked(format!(
+            "{} has {} tables, and nothing proves that all of them are in its binary logs",
+            peer.host, peer.user_tables
+        ));
     }
     Ok(())
 }

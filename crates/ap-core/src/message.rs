@@ -90,18 +90,10 @@ impl Message {
     pub fn parse(line: &str, instance: &str) -> Result<Option<Self>, BadLine> {
         let line = line.trim();
         if line.starts_with('{') {
-            let request: Request = serde_json::from_str(line)
-                .map_err(|error| BadLine(format!("not a request: {error}")))?;
-            if request.id.is_empty()
-                || !request
-                    .id
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || c == '-')
-            {
-                return Err(BadLine(format!(
-                    "request id '{}' is not made of letters, digits and dashes",
-                    request.id
-                )));
+            let request: Request =
+                serde_json::from_str(line).map_err(|error| BadLine(format!("not a request: {error}")))?;
+            if request.id.is_empty() || !request.id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+                return Err(BadLine(format!("request id '{}' is not made of letters, digits and dashes", request.id)));
             }
             return Ok(Some(Self::Request(request)));
         }
@@ -114,27 +106,18 @@ impl Message {
                 match *word {
                     "DELETED" => Ok(Some(Self::Vrrp(Vrrp::Stop))),
                     "MASTER_RX_LOWER_PRI" | "MASTER_PRIORITY" | "BACKUP_PRIORITY" => Ok(None),
-                    word => word
-                        .parse()
-                        .map(|vrrp| Some(Self::Vrrp(vrrp)))
-                        .map_err(|error| BadLine(error.to_string())),
+                    word => word.parse().map(|vrrp| Some(Self::Vrrp(vrrp))).map_err(|error| BadLine(error.to_string())),
                 }
             }
             ["UNIT", service, "stopped", result] => Ok(Some(Self::Stopped {
-                service: service
-                    .parse()
-                    .map_err(|error: crate::mode::UnknownWord| BadLine(error.to_string()))?,
+                service: service.parse().map_err(|error: crate::mode::UnknownWord| BadLine(error.to_string()))?,
                 clean: *result == "success",
             })),
-            ["UNIT", service, "started"] => service
-                .parse()
-                .map(|service| Some(Self::Started(service)))
-                .map_err(|error| BadLine(error.to_string())),
+            ["UNIT", service, "started"] => {
+                service.parse().map(|service| Some(Self::Started(service))).map_err(|error| BadLine(error.to_string()))
+            }
             [] => Ok(None),
-            _ => Err(BadLine(format!(
-                "not understood: {:?}",
-                line.chars().take(80).collect::<String>()
-            ))),
+            _ => Err(BadLine(format!("not understood: {:?}", line.chars().take(80).collect::<String>()))),
         }
     }
 
@@ -143,10 +126,7 @@ impl Message {
         match self {
             Self::Vrrp(vrrp) => format!("INSTANCE \"{instance}\" {vrrp} 0\n"),
             Self::Stopped { service, clean } => {
-                format!(
-                    "UNIT {service} stopped {}\n",
-                    if *clean { "success" } else { "crash" }
-                )
+                format!("UNIT {service} stopped {}\n", if *clean { "success" } else { "crash" })
             }
             Self::Started(service) => format!("UNIT {service} started\n"),
             Self::Request(request) => {
@@ -181,26 +161,11 @@ mod tests {
     #[test]
     fn lines() {
         let table: [(&str, Option<Message>); 7] = [
-            (
-                "INSTANCE \"ap\" MASTER 254\n",
-                Some(Message::Vrrp(Vrrp::Master)),
-            ),
+            ("INSTANCE \"ap\" MASTER 254\n", Some(Message::Vrrp(Vrrp::Master))),
             ("INSTANCE \"ap\" STOP 254", Some(Message::Vrrp(Vrrp::Stop))),
             ("GROUP \"other\" FAULT 254", None),
-            (
-                "UNIT database stopped signal",
-                Some(Message::Stopped {
-                    service: Service::Database,
-                    clean: false,
-                }),
-            ),
-            (
-                "UNIT api stopped success",
-                Some(Message::Stopped {
-                    service: Service::Api,
-                    clean: true,
-                }),
-            ),
+            ("UNIT database stopped signal", Some(Message::Stopped { service: Service::Database, clean: false })),
+            ("UNIT api stopped success", Some(Message::Stopped { service: Service::Api, clean: true })),
             ("UNIT api started", Some(Message::Started(Service::Api))),
             ("", None),
         ];
@@ -211,13 +176,7 @@ mod tests {
 
     #[test]
     fn garbage_is_an_error() {
-        for line in [
-            "MASTER",
-            "INSTANCE \"ap\" SLAVE 1",
-            "UNIT disk started",
-            "{\"id\":1}",
-            "\u{0}\u{1}",
-        ] {
+        for line in ["MASTER", "INSTANCE \"ap\" SLAVE 1", "UNIT disk started", "{\"id\":1}", "\u{0}\u{1}"] {
             assert!(Message::parse(line, "ap").is_err(), "{line:?}");
         }
     }
@@ -228,16 +187,9 @@ mod tests {
             id: "42-1".into(),
             who: "operator root".into(),
             why: "test".into(),
-            verb: Verb::Set {
-                mode: Mode::Ap,
-                role: Some(Role::Active),
-                reseed: false,
-            },
+            verb: Verb::Set { mode: Mode::Ap, role: Some(Role::Active), reseed: false },
             force: false,
         });
-        assert_eq!(
-            Message::parse(&message.to_line("ap"), "ap"),
-            Ok(Some(message))
-        );
+        assert_eq!(Message::parse(&message.to_line("ap"), "ap"), Ok(Some(message)));
     }
 }

@@ -129,9 +129,6 @@ mod tests {
     #[test]
     fn an_unknown_word_names_what_is_allowed() {
         let error = "standby".parse::<Mode>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "unknown word 'standby', allowed: ap, s, m"
-        );
+        assert_eq!(error.to_string(), "unknown word 'standby', allowed: ap, s, m");
     }
 }

@@ -23,11 +23,7 @@ impl Sql {
     /// A statement without secrets.
     pub fn plain(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self {
-            shown: text.clone(),
-            text,
-            secrets: Vec::new(),
-        }
+        Self { shown: text.clone(), text, secrets: Vec::new() }
     }
 
     /// A statement with one password, put as a string literal between `before` and `after`.
@@ -57,9 +53,7 @@ impl Sql {
         }
         let mut masked = message.to_owned();
         for secret in self.secrets.iter().filter(|secret| !secret.is_empty()) {
-            masked = masked
-                .replace(&escaped(secret), "***")
-                .replace(secret, "***");
+            masked = masked.replace(&escaped(secret), "***").replace(secret, "***");
         }
         masked
     }
@@ -128,11 +122,7 @@ pub fn stop_replication() -> Vec<Sql> {
 /// Retries each second and asks for a heartbeat each second: the defaults, 60 s and
 /// 30 s, would leave the pair unprotected for that long after a short cut.
 pub fn change_master(host: &str, port: u16, user: &str, password: &str) -> Vec<Sql> {
-    let target = format!(
-        "MASTER_HOST={}, MASTER_PORT={port}, MASTER_USER={}",
-        quoted(host),
-        quoted(user)
-    );
+    let target = format!("MASTER_HOST={}, MASTER_PORT={port}, MASTER_USER={}", quoted(host), quoted(user));
     vec![
         "STOP ALL SLAVES".into(),
         "SET GLOBAL gtid_slave_pos=IF(@@GLOBAL.gtid_current_pos='', @@GLOBAL.gtid_binlog_pos, \
@@ -179,19 +169,14 @@ pub fn semi_sync_slave(on: bool) -> Vec<Sql> {
 
 /// No commit is acknowledged alone because of a timer: 100 years.
 pub fn semi_sync_timeout_forever() -> Vec<Sql> {
-    vec![Sql::plain(format!(
-        "SET GLOBAL rpl_semi_sync_master_timeout={FOREVER_MS}"
-    ))]
+    vec![Sql::plain(format!("SET GLOBAL rpl_semi_sync_master_timeout={FOREVER_MS}"))]
 }
 
 /// 100 years in milliseconds. MariaDB 10.5 to 11.8 accept it.
 const FOREVER_MS: u64 = 100 * 365 * 24 * 3600 * 1000;
 
 fn set_global(variable: &str, on: bool) -> Vec<Sql> {
-    vec![Sql::plain(format!(
-        "SET GLOBAL {variable}={}",
-        if on { "ON" } else { "OFF" }
-    ))]
+    vec![Sql::plain(format!("SET GLOBAL {variable}={}", if on { "ON" } else { "OFF" }))]
 }
 
 #[cfg(test)]
@@ -208,26 +193,13 @@ mod tests {
             (start_replication(), "START SLAVE"),
             (read_only(true), "SET GLOBAL read_only=ON"),
             (read_only(false), "SET GLOBAL read_only=OFF"),
-            (
-                semi_sync_master(true),
-                "SET GLOBAL rpl_semi_sync_master_enabled=ON",
-            ),
-            (
-                semi_sync_slave(false),
-                "SET GLOBAL rpl_semi_sync_slave_enabled=OFF",
-            ),
-            (
-                semi_sync_timeout_forever(),
-                "SET GLOBAL rpl_semi_sync_master_timeout=3153600000000",
-            ),
+            (semi_sync_master(true), "SET GLOBAL rpl_semi_sync_master_enabled=ON"),
+            (semi_sync_slave(false), "SET GLOBAL rpl_semi_sync_slave_enabled=OFF"),
+            (semi_sync_timeout_forever(), "SET GLOBAL rpl_semi_sync_master_timeout=3153600000000"),
         ] {
             let shown: Vec<_> = statements.iter().map(ToString::to_string).collect();
             assert_eq!(shown.join("; "), expected);
-            assert!(
-                statements
-                    .iter()
-                    .all(|sql| sql.text() == sql.to_string() && !sql.is_secret())
-            );
+            assert!(statements.iter().all(|sql| sql.text() == sql.to_string() && !sql.is_secret()));
         }
     }
 
@@ -258,10 +230,7 @@ mod tests {
         );
         assert!(sql.is_secret());
         for shown in [sql.to_string(), format!("{sql:?}")] {
-            assert!(
-                shown.contains("MASTER_PASSWORD='***'") && !shown.contains("cret"),
-                "{shown}"
-            );
+            assert!(shown.contains("MASTER_PASSWORD='***'") && !shown.contains("cret"), "{shown}");
         }
     }
 
@@ -271,16 +240,10 @@ mod tests {
         for (message, expected) in [
             ("no such master", "no such master"),
             ("bad s3'cret and s3''cret", "bad *** and ***"),
-            (
-                "You have an error near 's3' at",
-                "the server's message is withheld, it quotes the password",
-            ),
+            ("You have an error near 's3' at", "the server's message is withheld, it quotes the password"),
         ] {
             assert_eq!(sql.mask(message), expected);
         }
-        assert_eq!(
-            Sql::plain("SELEKT").mask("error near 'SELEKT'"),
-            "error near 'SELEKT'"
-        );
+        assert_eq!(Sql::plain("SELEKT").mask("error near 'SELEKT'"), "error near 'SELEKT'");
     }
 }

@@ -103,7 +103,9 @@ impl Step {
             Self::Fault(fault, on) => one(format!("WRITE {}: {}", config.fault_file(*fault).display(), u8::from(*on))),
             Self::FenceDatabase => one(format!("UNIT  KillUnit {} all SIGKILL", unit(Service::Database))),
             Self::Start(service) => one(format!("UNIT  StartUnit {}", unit(*service))),
-            Self::StartTruncating => one(format!("UNIT  StartUnit {} with --init-rpl-role=SLAVE", unit(Service::Database))),
+            Self::StartTruncating => {
+                one(format!("UNIT  StartUnit {} with --init-rpl-role=SLAVE", unit(Service::Database)))
+            }
             Self::Stop(service) => one(format!("UNIT  StopUnit {}", unit(*service))),
             Self::UnitFiles(mode) => {
                 let services = [Service::Database, Service::Api, Service::Keepalived].map(unit).join(" ");
@@ -121,7 +123,11 @@ impl Step {
                     ],
                 }
             }
-            Self::Started(on) => one(format!("WRITE {}: {}", config.run_dir().join("started").display(), if *on { "yes" } else { "removed" })),
+            Self::Started(on) => one(format!(
+                "WRITE {}: {}",
+                config.run_dir().join("started").display(),
+                if *on { "yes" } else { "removed" }
+            )),
             Self::RestoreVip => one(format!("ADDR  add {}/32", config.vip)),
             Self::RemoveVip => one(format!("ADDR  remove {}/32", config.vip)),
             Self::StopReceiving => sql(sql::stop_io()),
@@ -139,7 +145,9 @@ impl Step {
             Self::AwaitReplication => one(format!("WAIT  until replication receives from {peer}")),
             Self::AwaitProtection => one("WAIT  until a session is whole: PROTECTED".into()),
             Self::GoSolo => one(format!("ASK   {peer}: holds no lease, or wait for its end; then acknowledge alone")),
-            Self::Reseed => one(format!("COPY  all data of {peer} over this node's (the old data directory is kept aside)")),
+            Self::Reseed => {
+                one(format!("COPY  all data of {peer} over this node's (the old data directory is kept aside)"))
+            }
             Self::Alert(text) => one(format!("ALERT {text}")),
         }
     }

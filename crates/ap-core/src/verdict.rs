@@ -14,17 +14,11 @@ pub struct Verdict {
 impl Verdict {
     /// A good verdict.
     pub fn good(reason: impl Into<String>) -> Self {
-        Self {
-            good: true,
-            reason: reason.into(),
-        }
+        Self { good: true, reason: reason.into() }
     }
 
     /// A bad verdict.
     pub fn bad(reason: impl Into<String>) -> Self {
-        Self {
-            good: false,
-            reason: reason.into(),
-        }
+        Self { good: false, reason: reason.into() }
     }
 }

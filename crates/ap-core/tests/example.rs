@@ -52,10 +52,7 @@ fn no_key_is_missing() {
     };
     assert!(shown.api.expect_body.is_some() && shown.api.ca_file.is_some());
     let known = keys(&Value::try_from(shown).unwrap());
-    assert_eq!(
-        keys(&uncommented().parse::<toml::Table>().unwrap().into()),
-        known
-    );
+    assert_eq!(keys(&uncommented().parse::<toml::Table>().unwrap().into()), known);
 }
 
 fn collect(value: &Value, path: &str, keys: &mut Vec<String>) {

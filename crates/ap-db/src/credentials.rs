@@ -10,12 +10,7 @@ use toml::{Table, Value};
 /// Longest file that is read, in bytes.
 const LONGEST: u64 = 64 * 1024;
 
-const KEYS: [&str; 4] = [
-    "user",
-    "password",
-    "replication-user",
-    "replication-password",
-];
+const KEYS: [&str; 4] = ["user", "password", "replication-user", "replication-password"];
 
 /// Two accounts. Printing it for debugging shows no password.
 #[derive(Clone, PartialEq, Eq)]
@@ -64,10 +59,7 @@ impl Credentials {
     /// # Errors
     /// Missing, readable by others than its owner, or not of this form.
     pub fn read(path: &Path) -> Result<Self, CredentialsError> {
-        read(path).map_err(|why| CredentialsError {
-            path: path.to_owned(),
-            why,
-        })
+        read(path).map_err(|why| CredentialsError { path: path.to_owned(), why })
     }
 
     /// Takes the text of the file apart.
@@ -77,13 +69,8 @@ impl Credentials {
     pub fn parse(text: &str) -> Result<Self, String> {
         // The reader's own message may quote the line, and with it a password.
         let mut table: Table = toml::from_str(text).map_err(|error: toml::de::Error| {
-            let line = error.span().map_or(0, |span| {
-                1 + text
-                    .bytes()
-                    .take(span.start)
-                    .filter(|byte| *byte == b'\n')
-                    .count()
-            });
+            let line =
+                error.span().map_or(0, |span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
             format!("line {line} is not TOML: wanted is key = \"text\"")
         })?;
         let mut take = |key: &str| match table.remove(key) {
@@ -101,10 +88,7 @@ impl Credentials {
         };
         match table.keys().next() {
             None => Ok(credentials),
-            Some(unknown) => Err(format!(
-                "unknown key '{unknown}', allowed: {}",
-                KEYS.join(", ")
-            )),
+            Some(unknown) => Err(format!("unknown key '{unknown}', allowed: {}", KEYS.join(", "))),
         }
     }
 }
@@ -142,16 +126,8 @@ mod tests {
             ("", "", "fine"),
             ("password = \"secret1\"\n", "", "'password' is missing"),
             ("\"secret2\"", "\"\"", "'replication-password' is empty"),
-            (
-                "\"secret1\"",
-                "123456",
-                "'password' must be a text in quotes",
-            ),
-            (
-                "\"secret1\"",
-                "secret1",
-                "line 2 is not TOML: wanted is key = \"text\"",
-            ),
+            ("\"secret1\"", "123456", "'password' must be a text in quotes"),
+            ("\"secret1\"", "secret1", "line 2 is not TOML: wanted is key = \"text\""),
             (
                 "password =",
                 "pasword = \"secret1\"\npassword =",
@@ -172,13 +148,7 @@ mod tests {
     fn a_file_open_to_others_is_refused_with_its_mode() {
         let path = std::env::temp_dir().join(format!("ap-db-credentials-{}", std::process::id()));
         std::fs::write(&path, GOOD).unwrap();
-        for (mode, good) in [
-            (0o600, true),
-            (0o400, true),
-            (0o640, false),
-            (0o604, false),
-            (0o666, false),
-        ] {
+        for (mode, good) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false), (0o666, false)] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             match Credentials::read(&path) {
                 Ok(credentials) => {
@@ -187,18 +157,12 @@ mod tests {
                 }
                 Err(error) => {
                     assert!(!good);
-                    let start =
-                        format!("credentials file {}: has mode {mode:04o},", path.display());
+                    let start = format!("credentials file {}: has mode {mode:04o},", path.display());
                     assert!(error.to_string().starts_with(&start), "{error}");
                 }
             }
         }
         std::fs::remove_file(&path).unwrap();
-        assert!(
-            Credentials::read(&path)
-                .unwrap_err()
-                .to_string()
-                .contains("cannot be read")
-        );
+        assert!(Credentials::read(&path).unwrap_err().to_string().contains("cannot be read"));
     }
 }

@@ -61,10 +61,7 @@ impl FakeDb {
 
     /// What a query returns.
     pub fn answer(&self, sql: &str, rows: &[(&str, &str)]) {
-        let rows = rows
-            .iter()
-            .map(|&(a, b)| (a.to_owned(), b.to_owned()))
-            .collect();
+        let rows = rows.iter().map(|&(a, b)| (a.to_owned(), b.to_owned())).collect();
         self.inner().answers.insert(sql.into(), rows);
     }
 
@@ -116,12 +113,7 @@ impl Inner {
             "CHANGE MASTER TO MASTER_HOST" => {
                 let host = text.split('\'').nth(1).unwrap_or_default().to_owned();
                 let io_pos = status.slave_pos.clone();
-                status.replica = Some(Replica {
-                    master_host: host,
-                    io: "No".into(),
-                    io_pos,
-                    ..Replica::default()
-                });
+                status.replica = Some(Replica { master_host: host, io: "No".into(), io_pos, ..Replica::default() });
             }
             other => {
                 if let Some(replica) = &mut status.replica {
@@ -159,11 +151,7 @@ impl Database for FakeDb {
         inner.reach()?;
         for sql in statements {
             inner.calls.push(sql.to_string());
-            if let Some((_, why)) = inner
-                .failing
-                .iter()
-                .find(|(begin, _)| sql.text().starts_with(begin))
-            {
+            if let Some((_, why)) = inner.failing.iter().find(|(begin, _)| sql.text().starts_with(begin)) {
                 bail!("failed to run '{sql}': {why}");
             }
             inner.apply(sql.text());
@@ -172,11 +160,7 @@ impl Database for FakeDb {
     }
 
     fn query_one(&mut self, sql: &str) -> Result<Option<String>> {
-        Ok(self
-            .query_pairs(sql)?
-            .into_iter()
-            .next()
-            .map(|(value, _)| value))
+        Ok(self.query_pairs(sql)?.into_iter().next().map(|(value, _)| value))
     }
 
     fn query_pairs(&mut self, sql: &str) -> Result<Vec<(String, String)>> {
@@ -190,11 +174,7 @@ impl Database for FakeDb {
         inner.reach()?;
         let lagging = inner.lagging;
         let status = &mut inner.status;
-        if let Some(replica) = status
-            .replica
-            .as_ref()
-            .filter(|replica| replica.sql && !lagging)
-        {
+        if let Some(replica) = status.replica.as_ref().filter(|replica| replica.sql && !lagging) {
             status.slave_pos = status.slave_pos.join(&replica.io_pos);
         }
         Ok(status.slave_pos.covers(pos))
@@ -210,16 +190,9 @@ mod tests {
 
     #[test]
     fn a_promotion_can_be_played() {
-        let fake = FakeDb::new(DbStatus {
-            read_only: true,
-            ..DbStatus::default()
-        });
+        let fake = FakeDb::new(DbStatus { read_only: true, ..DbStatus::default() });
         let mut db = fake.clone();
-        db.run(
-            &sql::change_master("10.0.0.1", 3306, "repl", "secret"),
-            SOON,
-        )
-        .unwrap();
+        db.run(&sql::change_master("10.0.0.1", 3306, "repl", "secret"), SOON).unwrap();
         db.run(&sql::start_replication(), SOON).unwrap();
         let received: GtidPos = "0-1-5".parse().unwrap();
         fake.change(|status| status.replica.as_mut().unwrap().io_pos = received.clone());
@@ -239,18 +212,10 @@ mod tests {
     fn the_relay_log_is_dropped_as_the_real_one_does() {
         let fake = FakeDb::default();
         let mut db = fake.clone();
-        db.run(
-            &sql::change_master("10.0.0.1", 3306, "repl", "secret"),
-            SOON,
-        )
-        .unwrap();
+        db.run(&sql::change_master("10.0.0.1", 3306, "repl", "secret"), SOON).unwrap();
         db.run(&sql::start_replication(), SOON).unwrap();
         fake.change(|status| status.replica.as_mut().unwrap().io_pos = "0-1-5".parse().unwrap());
-        db.run(
-            &[Sql::plain("STOP ALL SLAVES"), Sql::plain("START SLAVE")],
-            SOON,
-        )
-        .unwrap();
+        db.run(&[Sql::plain("STOP ALL SLAVES"), Sql::plain("START SLAVE")], SOON).unwrap();
         assert!(db.replica().unwrap().unwrap().io_pos.is_empty());
     }
 }

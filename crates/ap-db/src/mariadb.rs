@@ -31,10 +31,7 @@ impl MariaDb {
     /// A server that may not even run yet. `timeout` is the longest call where no
     /// deadline is given, connecting included.
     pub fn new(socket: &Path, credentials: &Credentials, timeout: Duration) -> Self {
-        Self {
-            sessions: Sessions::new(socket, credentials),
-            timeout,
-        }
+        Self { sessions: Sessions::new(socket, credentials), timeout }
     }
 
     /// A server that runs: connects, and refuses it by name when it is not supported.
@@ -92,24 +89,17 @@ impl Database for MariaDb {
                 if seen.abandoned() {
                     return Err(anyhow!("given up before '{sql}'"));
                 }
-                conn.query_drop(sql.text())
-                    .map_err(|error| refused(error, sql))?;
+                conn.query_drop(sql.text()).map_err(|error| refused(error, sql))?;
             }
             Ok(())
         });
-        if progress.abandoned()
-            && progress.connection() != 0
-            && statements.iter().all(takes_effect_later)
-        {
+        if progress.abandoned() && progress.connection() != 0 && statements.iter().all(takes_effect_later) {
             // Best effort: what matters to the caller is that the deadline passed.
             if let Err(error) = self.sessions.end(progress.connection(), END_TIMEOUT) {
                 log::debug!("a statement that hung may still take effect: {error:#}");
             }
         }
-        if statements
-            .iter()
-            .any(|sql| sql.text().starts_with("SET SESSION"))
-        {
+        if statements.iter().any(|sql| sql.text().starts_with("SET SESSION")) {
             self.sessions.close();
         }
         result.with_context(|| {
@@ -126,22 +116,14 @@ impl Database for MariaDb {
     fn query_pairs(&mut self, sql: &str) -> Result<Vec<(String, String)>> {
         let rows = self.rows(sql)?;
         let cell = |row: &Row, index| status::text(row, index).unwrap_or_default();
-        Ok(rows
-            .iter()
-            .map(|row| (cell(row, 0), cell(row, 1)))
-            .collect())
+        Ok(rows.iter().map(|row| (cell(row, 0), cell(row, 1))).collect())
     }
 
     fn wait_pos(&mut self, pos: &GtidPos, slice: Duration) -> Result<bool> {
-        let sql = format!(
-            "SELECT MASTER_GTID_WAIT('{pos}', {:.3})",
-            slice.as_secs_f64()
-        );
+        let sql = format!("SELECT MASTER_GTID_WAIT('{pos}', {:.3})", slice.as_secs_f64());
         let text = sql.clone();
         let row: Option<Row> = self
-            .read(slice + self.timeout, move |conn| {
-                conn.query_first(&text).map_err(plain)
-            })
+            .read(slice + self.timeout, move |conn| conn.query_first(&text).map_err(plain))
             .with_context(|| format!("failed to run '{sql}'"))?;
         match row.and_then(|row| status::text(&row, 0)).as_deref() {
             Some("0") => Ok(true),
@@ -154,11 +136,7 @@ impl Database for MariaDb {
 /// A server's refusal, with the statement's passwords taken out of its words.
 fn refused(error: mysql::Error, sql: &Sql) -> anyhow::Error {
     match plain(error).downcast::<ServerError>() {
-        Ok(error) => ServerError {
-            message: sql.mask(&error.message),
-            ..error
-        }
-        .into(),
+        Ok(error) => ServerError { message: sql.mask(&error.message), ..error }.into(),
         Err(error) => error,
     }
 }
@@ -167,13 +145,5 @@ fn refused(error: mysql::Error, sql: &Sql) -> anyhow::Error {
 /// Never true for what can wait for an acknowledgement: ending a commit that
 /// waits makes the server call it done.
 fn takes_effect_later(sql: &Sql) -> bool {
-    [
-        "SET GLOBAL ",
-        "START ",
-        "STOP ",
-        "RESET SLAVE",
-        "CHANGE MASTER ",
-    ]
-    .iter()
-    .any(|verb| sql.text().starts_with(verb))
+    ["SET GLOBAL ", "START ", "STOP ", "RESET SLAVE", "CHANGE MASTER "].iter().any(|verb| sql.text().starts_with(verb))
 }

@@ -61,11 +61,7 @@ impl Sessions {
             .stmt_cache_size(0)
             // Without NO_BACKSLASH_ESCAPES, which our quoting relies on.
             .init(vec!["SET SESSION sql_mode=''"]);
-        Self {
-            opts,
-            idle: None,
-            running: Arc::default(),
-        }
+        Self { opts, idle: None, running: Arc::default() }
     }
 
     /// Does work on a connection, all within `limit`. An idle connection that
@@ -81,11 +77,7 @@ impl Sessions {
         }
         let running = Running::begin(&self.running);
         let idle = self.idle.take().filter(|(_, timeout)| *timeout >= limit);
-        let opts = self
-            .opts
-            .clone()
-            .read_timeout(Some(limit))
-            .write_timeout(Some(limit));
+        let opts = self.opts.clone().read_timeout(Some(limit)).write_timeout(Some(limit));
         let (sender, receiver) = mpsc::sync_channel(1);
         let seen = progress.clone();
         thread::Builder::new()
@@ -119,8 +111,7 @@ impl Sessions {
     pub fn end(&mut self, connection: u32, limit: Duration) -> Result<()> {
         use mysql::prelude::Queryable;
         self.with(limit, &Progress::default(), move |conn| {
-            conn.query_drop(format!("KILL CONNECTION {connection}"))
-                .map_err(plain)
+            conn.query_drop(format!("KILL CONNECTION {connection}")).map_err(plain)
         })
     }
 }
@@ -137,15 +128,11 @@ fn attempt<T>(
 ) -> (Idle, Result<T>) {
     let begun = Instant::now();
     let on = |mut conn: Conn, timeout: Duration| {
-        progress
-            .connection
-            .store(conn.connection_id(), Ordering::Relaxed);
+        progress.connection.store(conn.connection_id(), Ordering::Relaxed);
         let result = work(&mut conn);
         let healthy = match &result {
             Ok(_) => true,
-            Err(error) => error
-                .downcast_ref::<ServerError>()
-                .is_some_and(|error| !ends_connection(error.code)),
+            Err(error) => error.downcast_ref::<ServerError>().is_some_and(|error| !ends_connection(error.code)),
         };
         (healthy.then_some((conn, timeout)), result)
     };
@@ -158,10 +145,7 @@ fn attempt<T>(
     }
     match Conn::new(opts).map_err(plain) {
         Ok(conn) => on(conn, limit),
-        Err(error) => (
-            None,
-            Err(error.context("failed to connect to the database")),
-        ),
+        Err(error) => (None, Err(error.context("failed to connect to the database"))),
     }
 }
 
@@ -172,26 +156,14 @@ fn ends_connection(code: u16) -> bool {
 }
 
 fn timed_out(limit: Duration) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::TimedOut,
-        format!("no answer within {limit:?}"),
-    )
+    io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {limit:?}"))
 }
 
 /// The library's error in words of ours.
 pub fn plain(error: mysql::Error) -> anyhow::Error {
     match error {
-        mysql::Error::MySqlError(error) => ServerError {
-            code: error.code,
-            message: error.message,
-        }
-        .into(),
-        mysql::Error::IoError(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-            ) =>
-        {
+        mysql::Error::MySqlError(error) => ServerError { code: error.code, message: error.message }.into(),
+        mysql::Error::IoError(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
             io::Error::new(io::ErrorKind::TimedOut, "no answer in time").into()
         }
         mysql::Error::IoError(error) => error.into(),

@@ -37,19 +37,13 @@ pub fn values(row: &Row) -> Result<DbStatus> {
         binlog_state: text(6).parse().context("gtid_binlog_state is malformed")?,
         semi_sync: on(7),
         semi_sync_replica: on(8),
-        semi_sync_clients: text(9)
-            .parse()
-            .context("Rpl_semi_sync_master_clients is not a number")?,
-        semi_sync_waiting: text(10)
-            .parse()
-            .context("Rpl_semi_sync_master_wait_sessions is not a number")?,
+        semi_sync_clients: text(9).parse().context("Rpl_semi_sync_master_clients is not a number")?,
+        semi_sync_waiting: text(10).parse().context("Rpl_semi_sync_master_wait_sessions is not a number")?,
         semi_sync_acknowledged: text(11).parse().unwrap_or(0),
         pid_file: text(12),
         // NULL: the SQL thread does not run.
         sql_thread: text(13).parse().unwrap_or(0),
-        user_tables: text(14)
-            .parse()
-            .context("the number of tables is not a number")?,
+        user_tables: text(14).parse().context("the number of tables is not a number")?,
         replica: None,
     })
 }
@@ -71,9 +65,7 @@ pub fn replica(rows: &[Row]) -> Result<Option<Replica>> {
         master_host: column(row, "Master_Host")?,
         io: column(row, "Slave_IO_Running")?,
         sql: column(row, "Slave_SQL_Running")? == "Yes",
-        io_pos: column(row, "Gtid_IO_Pos")?
-            .parse()
-            .context("Gtid_IO_Pos is malformed")?,
+        io_pos: column(row, "Gtid_IO_Pos")?.parse().context("Gtid_IO_Pos is malformed")?,
         io_error: error("Last_IO_Errno", "Last_IO_Error")?,
         sql_error: error("Last_SQL_Errno", "Last_SQL_Error")?,
         behind: column(row, "Seconds_Behind_Master")?.parse().ok(),
@@ -82,13 +74,8 @@ pub fn replica(rows: &[Row]) -> Result<Option<Replica>> {
 
 /// A column by name, NULL as an empty text.
 fn column(row: &Row, name: &str) -> Result<String> {
-    let index = row
-        .columns_ref()
-        .iter()
-        .position(|column| column.name_str() == name);
-    index
-        .map(|index| text(row, index).unwrap_or_default())
-        .ok_or_else(|| anyhow!("the server has no column {name}"))
+    let index = row.columns_ref().iter().position(|column| column.name_str() == name);
+    index.map(|index| text(row, index).unwrap_or_default()).ok_or_else(|| anyhow!("the server has no column {name}"))
 }
 
 /// A column by position, whatever its type; `None` for NULL or no such column.

@@ -39,14 +39,8 @@ mod tests {
             ("11.8.6-MariaDB-0+deb13u1 from Debian-log", None),
             ("12.0.1-MariaDB", None),
             ("5.5.5-10.6.1-MariaDB", None),
-            (
-                "10.4.34-MariaDB",
-                Some("MariaDB 10.4 is too old (10.4.34-MariaDB); MariaDB 10.5 or later is needed"),
-            ),
-            (
-                "5.5.68-MariaDB",
-                Some("MariaDB 5.5 is too old (5.5.68-MariaDB); MariaDB 10.5 or later is needed"),
-            ),
+            ("10.4.34-MariaDB", Some("MariaDB 10.4 is too old (10.4.34-MariaDB); MariaDB 10.5 or later is needed")),
+            ("5.5.68-MariaDB", Some("MariaDB 5.5 is too old (5.5.68-MariaDB); MariaDB 10.5 or later is needed")),
             (
                 "8.0.36-0ubuntu0.22.04.1",
                 Some(
@@ -54,19 +48,9 @@ mod tests {
                      MariaDB 10.5 or later is needed",
                 ),
             ),
-            (
-                "MariaDB",
-                Some("MariaDB of unknown version (MariaDB); MariaDB 10.5 or later is needed"),
-            ),
+            ("MariaDB", Some("MariaDB of unknown version (MariaDB); MariaDB 10.5 or later is needed")),
         ] {
-            assert_eq!(
-                check_version(version)
-                    .err()
-                    .map(|e| e.to_string())
-                    .as_deref(),
-                expected,
-                "{version}"
-            );
+            assert_eq!(check_version(version).err().map(|e| e.to_string()).as_deref(), expected, "{version}");
         }
     }
 }

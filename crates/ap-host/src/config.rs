@@ -33,11 +33,7 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read { path, error } => {
-                write!(
-                    f,
-                    "failed to read the configuration {}: {error}",
-                    path.display()
-                )
+                write!(f, "failed to read the configuration {}: {error}", path.display())
             }
             Self::Wrong(error) => error.fmt(f),
         }
@@ -49,9 +45,7 @@ impl std::error::Error for LoadError {}
 
 /// The configuration file: the one asked for, else `$AP_CONFIG`, else the default.
 pub fn config_path(asked: Option<PathBuf>) -> PathBuf {
-    asked
-        .or_else(|| std::env::var_os(CONFIG_ENV).map(PathBuf::from))
-        .unwrap_or_else(|| CONFIG_FILE.into())
+    asked.or_else(|| std::env::var_os(CONFIG_ENV).map(PathBuf::from)).unwrap_or_else(|| CONFIG_FILE.into())
 }
 
 /// Reads, parses and checks the configuration.
@@ -59,19 +53,14 @@ pub fn config_path(asked: Option<PathBuf>) -> PathBuf {
 /// # Errors
 /// Each names the file.
 pub fn load_config(path: &Path) -> Result<Config, LoadError> {
-    let text = read(path).map_err(|error| LoadError::Read {
-        path: path.to_owned(),
-        error,
-    })?;
+    let text = read(path).map_err(|error| LoadError::Read { path: path.to_owned(), error })?;
     ap_core::config::parse(&text, &path.display().to_string()).map_err(LoadError::Wrong)
 }
 
 fn read(path: &Path) -> std::io::Result<String> {
     let length = std::fs::metadata(path)?.len();
     if length > LONGEST {
-        return Err(std::io::Error::other(format!(
-            "{length} bytes is no configuration"
-        )));
+        return Err(std::io::Error::other(format!("{length} bytes is no configuration")));
     }
     std::fs::read_to_string(path)
 }

@@ -15,21 +15,14 @@ static SERIAL: AtomicU32 = AtomicU32::new(0);
 /// # Errors
 /// Whatever the file system says; then `path` is as it was.
 pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    let name = path
-        .file_name()
-        .ok_or_else(|| Error::other(format!("{} is no file name", path.display())))?;
+    let name = path.file_name().ok_or_else(|| Error::other(format!("{} is no file name", path.display())))?;
     let dir = match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
     };
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-    let temporary = dir.join(format!(
-        ".{}.{}.{serial}.tmp",
-        name.to_string_lossy(),
-        std::process::id()
-    ));
-    let written =
-        write_new(&temporary, bytes, mode).and_then(|()| std::fs::rename(&temporary, path));
+    let temporary = dir.join(format!(".{}.{}.{serial}.tmp", name.to_string_lossy(), std::process::id()));
+    let written = write_new(&temporary, bytes, mode).and_then(|()| std::fs::rename(&temporary, path));
     if written.is_err() {
         // Best effort: the error that counts is the one above.
         let _ = std::fs::remove_file(&temporary);
@@ -44,11 +37,7 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     file.set_permissions(Permissions::from_mode(mode))?;
     file.sync_all()
@@ -63,10 +52,7 @@ pub fn make_dir(path: &Path, mode: u32) -> Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    if let Some(parent) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         make_dir(parent, mode)?;
     }
     match std::fs::create_dir(path) {
@@ -89,10 +75,7 @@ mod tests {
         for (bytes, mode) in [(&b"one"[..], 0o600), (b"two", 0o644)] {
             write_atomically(&path, bytes, mode).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), bytes);
-            assert_eq!(
-                std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
-                mode
-            );
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, mode);
         }
         assert_eq!(std::fs::read_dir(dir.join("a/b")).unwrap().count(), 1);
         assert!(write_atomically(&dir.join("none/state"), b"", 0o600).is_err());

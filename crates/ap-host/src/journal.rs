@@ -43,11 +43,7 @@ fn log_to(socket: &Path, identifier: &str, priority: Priority, text: &str) -> Re
 }
 
 fn entry(identifier: &str, priority: Priority, text: &str) -> Vec<u8> {
-    let mut entry = format!(
-        "SYSLOG_IDENTIFIER={identifier}\nPRIORITY={}\n",
-        priority as u8
-    )
-    .into_bytes();
+    let mut entry = format!("SYSLOG_IDENTIFIER={identifier}\nPRIORITY={}\n", priority as u8).into_bytes();
     let text = &text.as_bytes()[..text.len().min(LONGEST)];
     if text.contains(&b'\n') {
         entry.extend_from_slice(b"MESSAGE\n");
@@ -67,14 +63,8 @@ mod tests {
     #[test]
     fn entries_follow_the_protocol() {
         let table: &[(&str, &[u8])] = &[
-            (
-                "good: it is",
-                b"SYSLOG_IDENTIFIER=ap-track-nic\nPRIORITY=5\nMESSAGE=good: it is\n",
-            ),
-            (
-                "a\nb",
-                b"SYSLOG_IDENTIFIER=ap-track-nic\nPRIORITY=5\nMESSAGE\n\x03\0\0\0\0\0\0\0a\nb\n",
-            ),
+            ("good: it is", b"SYSLOG_IDENTIFIER=ap-track-nic\nPRIORITY=5\nMESSAGE=good: it is\n"),
+            ("a\nb", b"SYSLOG_IDENTIFIER=ap-track-nic\nPRIORITY=5\nMESSAGE\n\x03\0\0\0\0\0\0\0a\nb\n"),
         ];
         for (text, expected) in table {
             assert_eq!(entry("ap-track-nic", Priority::Notice, text), *expected);

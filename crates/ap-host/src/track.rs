@@ -53,18 +53,13 @@ impl Report {
     pub fn new(name: &'static str, run: &Path) -> Self {
         let file = run.join("track").join(name);
         // A record that cannot be read is as good as none: the next one replaces it.
-        let last = std::fs::read(&file)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let last = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         Self { name, file, last }
     }
 
     /// Since when the last run saw something that may not go on for long.
     pub fn pending(&self) -> Option<Duration> {
-        self.last
-            .as_ref()
-            .and_then(|last| last.pending_ms)
-            .map(Duration::from_millis)
+        self.last.as_ref().and_then(|last| last.pending_ms).map(Duration::from_millis)
     }
 
     /// Keeps the verdict, tells the journal when it is another one than before,
@@ -80,53 +75,30 @@ impl Report {
         let changed = self.changed(verdict);
         let kept = self.keep(verdict, changed, pending);
         if let Err(error) = &kept {
-            let _ = writeln!(
-                std::io::stderr(),
-                "failed to write {}: {error}",
-                self.file.display()
-            );
+            let _ = writeln!(std::io::stderr(), "failed to write {}: {error}", self.file.display());
         }
         // Without a record each run would look like a change: then only bad news.
         if changed && (kept.is_ok() || !verdict.good) {
-            let priority = if verdict.good {
-                Priority::Notice
-            } else {
-                Priority::Warning
-            };
+            let priority = if verdict.good { Priority::Notice } else { Priority::Warning };
             let _ = journal::log(&format!("ap-track-{}", self.name), priority, &line);
         }
-        if verdict.good {
-            Exit::Ok
-        } else {
-            Exit::Refused
-        }
+        if verdict.good { Exit::Ok } else { Exit::Refused }
     }
 
     /// Whether this is news: another verdict, or bad for another reason.
     fn changed(&self, verdict: &Verdict) -> bool {
         self.last.as_ref().is_none_or(|last| {
-            last.verdict.good != verdict.good
-                || (!verdict.good && last.verdict.reason != verdict.reason)
+            last.verdict.good != verdict.good || (!verdict.good && last.verdict.reason != verdict.reason)
         })
     }
 
-    fn keep(
-        &self,
-        verdict: &Verdict,
-        changed: bool,
-        pending: Option<Duration>,
-    ) -> std::io::Result<()> {
+    fn keep(&self, verdict: &Verdict, changed: bool, pending: Option<Duration>) -> std::io::Result<()> {
         let at_ms = millis(boottime());
         let since_ms = match &self.last {
             Some(last) if !changed => last.since_ms,
             _ => at_ms,
         };
-        let record = Record {
-            verdict: verdict.clone(),
-            at_ms,
-            since_ms,
-            pending_ms: pending.map(millis),
-        };
+        let record = Record { verdict: verdict.clone(), at_ms, since_ms, pending_ms: pending.map(millis) };
         if let Some(dir) = self.file.parent() {
             make_dir(dir, DIR_MODE)?;
         }
@@ -146,11 +118,7 @@ pub fn refuse(name: &'static str, exit: Exit, reason: impl std::fmt::Display) ->
     if run.is_dir() {
         Report::new(name, run).publish(&verdict, None);
     } else {
-        let _ = journal::log(
-            &format!("ap-track-{name}"),
-            Priority::Error,
-            &format!("bad: {}", verdict.reason),
-        );
+        let _ = journal::log(&format!("ap-track-{name}"), Priority::Error, &format!("bad: {}", verdict.reason));
     }
     exit
 }
@@ -161,10 +129,7 @@ fn millis(time: Duration) -> u64 {
 
 /// Runs `check` and gives up on it after `deadline`, whatever it hangs in. Its
 /// thread is left behind: the program ends next.
-pub fn within<T: Send + 'static>(
-    deadline: Duration,
-    check: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Verdict> {
+pub fn within<T: Send + 'static>(deadline: Duration, check: impl FnOnce() -> T + Send + 'static) -> Result<T, Verdict> {
     let (send, receive) = mpsc::sync_channel(1);
     let spawned = std::thread::Builder::new().spawn(move || {
         // Nobody listens any more after the deadline.
@@ -174,9 +139,7 @@ pub fn within<T: Send + 'static>(
         return Err(Verdict::bad(format!("no thread for the check: {error}")));
     }
     receive.recv_timeout(deadline).map_err(|error| match error {
-        mpsc::RecvTimeoutError::Timeout => {
-            Verdict::bad(format!("no result within {} ms", deadline.as_millis()))
-        }
+        mpsc::RecvTimeoutError::Timeout => Verdict::bad(format!("no result within {} ms", deadline.as_millis())),
         mpsc::RecvTimeoutError::Disconnected => Verdict::bad("the check broke off"),
     })
 }
@@ -197,17 +160,8 @@ mod tests {
             (Some(bad("a")), good("a"), true),
         ];
         for (last, now, expected) in table {
-            let last = last.map(|verdict| Record {
-                verdict,
-                at_ms: 0,
-                since_ms: 0,
-                pending_ms: None,
-            });
-            let report = Report {
-                name: "nic",
-                file: "/nonexistent".into(),
-                last: last.clone(),
-            };
+            let last = last.map(|verdict| Record { verdict, at_ms: 0, since_ms: 0, pending_ms: None });
+            let report = Report { name: "nic", file: "/nonexistent".into(), last: last.clone() };
             assert_eq!(report.changed(&now), expected, "{last:?} -> {now:?}");
         }
     }
@@ -217,10 +171,7 @@ mod tests {
         let run = std::env::temp_dir().join(format!("ap-host-track-{}", std::process::id()));
         let verdict = Verdict::bad("read-only");
         let since = Some(Duration::from_millis(7));
-        assert_eq!(
-            Report::new("db", &run).publish(&verdict, since),
-            Exit::Refused
-        );
+        assert_eq!(Report::new("db", &run).publish(&verdict, since), Exit::Refused);
         let report = Report::new("db", &run);
         assert_eq!(report.pending(), since);
         let first = report.last.clone().unwrap();
@@ -235,9 +186,7 @@ mod tests {
     #[test]
     fn a_check_that_hangs_is_given_up() {
         assert_eq!(within(Duration::from_secs(5), || 7), Ok(7));
-        let hangs = within(Duration::from_millis(10), || {
-            std::thread::sleep(Duration::from_secs(60))
-        });
+        let hangs = within(Duration::from_millis(10), || std::thread::sleep(Duration::from_secs(60)));
         assert_eq!(hangs, Err(Verdict::bad("no result within 10 ms")));
     }
 }

@@ -52,8 +52,7 @@ impl Cli {
     pub fn run(self) -> Result<Exit> {
         let path = ap_host::config_path(self.config);
         let path = std::path::absolute(&path).unwrap_or(path);
-        let config = ap_host::load_config(&path)
-            .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+        let config = ap_host::load_config(&path).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
         let context = Context { path, config };
         match self.command {
             Command::Show(args) => show::run(&context, args),

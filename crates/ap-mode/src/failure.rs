@@ -15,10 +15,7 @@ pub struct Failure {
 impl Failure {
     /// Ends with `exit`, saying `text`.
     pub fn new(exit: Exit, text: impl Into<String>) -> Self {
-        Self {
-            exit,
-            text: text.into(),
-        }
+        Self { exit, text: text.into() }
     }
 }
 
@@ -34,19 +31,17 @@ impl std::error::Error for Failure {}
 /// system's error means, else a bug.
 pub fn exit_of(error: &anyhow::Error) -> Exit {
     // A missing permission or a full disk says more than where it was met.
-    let system = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .and_then(|error| match error.kind() {
+    let system =
+        error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>()).and_then(|error| match error.kind() {
             ErrorKind::PermissionDenied => Some(Exit::NoPermission),
             ErrorKind::StorageFull | ErrorKind::ReadOnlyFilesystem | ErrorKind::QuotaExceeded => {
                 Some(Exit::CannotWrite)
             }
             _ => None,
         });
-    let configuration = error.chain().any(|cause| {
-        cause.is::<ap_host::LoadError>() || cause.is::<ap_db::credentials::CredentialsError>()
-    });
+    let configuration = error
+        .chain()
+        .any(|cause| cause.is::<ap_host::LoadError>() || cause.is::<ap_db::credentials::CredentialsError>());
     system
         .or(configuration.then_some(Exit::Config))
         .or_else(|| error.downcast_ref::<Failure>().map(|failure| failure.exit))
@@ -79,22 +74,10 @@ mod tests {
         let table = [
             (anyhow!("odd"), Exit::Software),
             (Failure::new(Exit::Config, "x").into(), Exit::Config),
-            (
-                anyhow!("x").context(Failure::new(Exit::Deadline, "y")),
-                Exit::Deadline,
-            ),
-            (
-                anyhow::Error::from(Failure::new(Exit::Refused, "x")).context("outer"),
-                Exit::Refused,
-            ),
-            (
-                io(ErrorKind::PermissionDenied).context("outer"),
-                Exit::NoPermission,
-            ),
-            (
-                io(ErrorKind::StorageFull).context(Failure::new(Exit::Unavailable, "y")),
-                Exit::CannotWrite,
-            ),
+            (anyhow!("x").context(Failure::new(Exit::Deadline, "y")), Exit::Deadline),
+            (anyhow::Error::from(Failure::new(Exit::Refused, "x")).context("outer"), Exit::Refused),
+            (io(ErrorKind::PermissionDenied).context("outer"), Exit::NoPermission),
+            (io(ErrorKind::StorageFull).context(Failure::new(Exit::Unavailable, "y")), Exit::CannotWrite),
         ];
         for (error, expected) in table {
             assert_eq!(exit_of(&error), expected, "{error:#}");

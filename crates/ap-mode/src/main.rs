@@ -20,11 +20,7 @@ fn main() -> ExitCode {
     let exit = match cli::Cli::try_parse() {
         Ok(cli) => cli.run().unwrap_or_else(|error| failure::report(&error)),
         Err(error) => {
-            let exit = if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Ok
-            };
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
             // A closed pipe is no reason to say more.
             let _ = error.print();
             exit

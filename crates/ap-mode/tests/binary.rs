@@ -33,10 +33,7 @@ impl Home {
 
     /// Writes the configuration with more keys at its end; the paths lie in here.
     fn config(&self, more: &str) -> PathBuf {
-        let paths = format!(
-            "[paths]\nrun = \"{0}/run\"\nstate = \"{0}/state\"\n",
-            self.0.display()
-        );
+        let paths = format!("[paths]\nrun = \"{0}/run\"\nstate = \"{0}/state\"\n", self.0.display());
         let path = self.0.join("ap.toml");
         std::fs::write(&path, format!("{CONFIG}{paths}{more}")).unwrap();
         path
@@ -50,12 +47,7 @@ impl Drop for Home {
 }
 
 fn ap_mode(config: &PathBuf, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_ap-mode"))
-        .arg("--config")
-        .arg(config)
-        .args(args)
-        .output()
-        .unwrap()
+    Command::new(env!("CARGO_BIN_EXE_ap-mode")).arg("--config").arg(config).args(args).output().unwrap()
 }
 
 /// Exit code and everything said.
@@ -71,11 +63,7 @@ fn exit_codes() {
     let good = home.config("");
     let missing = PathBuf::from("/nonexistent/ap.toml");
     let misspelt = home.0.join("misspelt.toml");
-    std::fs::write(
-        &misspelt,
-        format!("{CONFIG}[keepalived]\nvirtual-router-di = 5\n"),
-    )
-    .unwrap();
+    std::fs::write(&misspelt, format!("{CONFIG}[keepalived]\nvirtual-router-di = 5\n")).unwrap();
     let long = "x".repeat(5000);
     let table: [(&PathBuf, &[&str], i32, &str); 13] = [
         (&missing, &["show"], 78, "/nonexistent/ap.toml"),
@@ -84,12 +72,7 @@ fn exit_codes() {
         (&good, &["frobnicate"], 64, "frobnicate"),
         (&good, &["set"], 64, "MODE"),
         (&good, &["set", "standby"], 64, "allowed: ap, s, m"),
-        (
-            &good,
-            &["set", "ap", "--role", "boss"],
-            64,
-            "allowed: active, standby",
-        ),
+        (&good, &["set", "ap", "--role", "boss"], 64, "allowed: active, standby"),
         (&good, &["start", "--who", "me"], 64, "boot, at, cron"),
         (&good, &["start", "--timeout", "soon"], 64, "soon"),
         (&good, &["install", "--host", "node1"], 64, "--root"),
@@ -121,51 +104,29 @@ fn install_into_a_directory_is_idempotent_and_guards_edited_files() {
     let config = home.config("");
     let root = home.0.join("root");
     let root = root.to_str().unwrap();
-    let install = |more: &[&str]| {
-        outcome(
-            &config,
-            &[&["install", "--root", root, "--host", "node2"], more].concat(),
-        )
-    };
+    let install = |more: &[&str]| outcome(&config, &[&["install", "--root", root, "--host", "node2"], more].concat());
     let (exit, said) = install(&["--dry-run"]);
     assert_eq!(exit, Some(0), "{said}");
-    assert!(
-        said.contains("+vrrp_instance ap {") && said.contains("would create"),
-        "{said}"
-    );
+    assert!(said.contains("+vrrp_instance ap {") && said.contains("would create"), "{said}");
     assert!(!PathBuf::from(root).exists(), "a dry run writes nothing");
 
     let (exit, said) = install(&[]);
     assert_eq!(exit, Some(0), "{said}");
-    assert!(
-        said.contains("credentials.toml with new passwords"),
-        "{said}"
-    );
+    assert!(said.contains("credentials.toml with new passwords"), "{said}");
     let state = format!("{root}{}/state/state.toml", home.0.display());
-    assert!(
-        std::fs::read_to_string(&state)
-            .unwrap()
-            .contains("mode = \"m\"")
-    );
+    assert!(std::fs::read_to_string(&state).unwrap().contains("mode = \"m\""));
     assert_eq!(install(&[]), (Some(0), "nothing to change\n".into()));
 
     let edited = format!("{root}/etc/keepalived/keepalived.conf");
     std::fs::write(&edited, "mine\n").unwrap();
     let (exit, said) = install(&[]);
     assert_eq!(exit, Some(1), "{said}");
-    assert!(
-        said.contains("-mine")
-            && said.contains("refused: /etc/keepalived/keepalived.conf was edited"),
-        "{said}"
-    );
+    assert!(said.contains("-mine") && said.contains("refused: /etc/keepalived/keepalived.conf was edited"), "{said}");
     assert_eq!(std::fs::read_to_string(&edited).unwrap(), "mine\n");
     let (exit, said) = install(&["--force"]);
     assert_eq!(exit, Some(0), "{said}");
     assert_eq!(install(&[]).1, "nothing to change\n");
-    let kept = format!(
-        "{root}{}/state/replaced/etc/keepalived/keepalived.conf",
-        home.0.display()
-    );
+    let kept = format!("{root}{}/state/replaced/etc/keepalived/keepalived.conf", home.0.display());
     assert_eq!(std::fs::read_to_string(kept).unwrap(), "mine\n");
 }
 
@@ -190,32 +151,13 @@ fn a_request_goes_through_the_fifo_and_ends_with_its_exit_code() {
         .spawn()
         .unwrap();
     let mut ready = String::new();
-    std::io::BufRead::read_line(
-        &mut std::io::BufReader::new(server.stdout.take().unwrap()),
-        &mut ready,
-    )
-    .unwrap();
-    let output = ap_mode(
-        &config,
-        &[
-            "set",
-            "ap",
-            "--role",
-            "active",
-            "--why",
-            "it's \"time\"",
-            "--timeout",
-            "20s",
-        ],
-    );
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stdout.take().unwrap()), &mut ready).unwrap();
+    let output = ap_mode(&config, &["set", "ap", "--role", "active", "--why", "it's \"time\"", "--timeout", "20s"]);
     server.wait().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "refused: so\n");
     assert_eq!(String::from_utf8_lossy(&output.stderr), "one step\n");
     let line = std::fs::read_to_string(run.join("line")).unwrap();
-    assert!(
-        line.contains(r#""why":"it's \"time\"""#) && line.contains(r#""role":"active""#),
-        "{line}"
-    );
+    assert!(line.contains(r#""why":"it's \"time\"""#) && line.contains(r#""role":"active""#), "{line}");
     assert_eq!(std::fs::read_dir(run.join("reply")).unwrap().count(), 0);
 }

@@ -9,8 +9,8 @@ use ap_core::observed::Gateway;
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, SockaddrIn6,
-    SockaddrStorage, bind, recvfrom, sendto, socket,
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, SockaddrIn6, SockaddrStorage, bind,
+    recvfrom, sendto, socket,
 };
 
 use crate::poll;
@@ -28,18 +28,13 @@ type Token = [u8; 12];
 /// the same time; the first answer ends it.
 pub fn gateway(witnesses: &[IpAddr], own: Ipv4Addr, deadline: Duration) -> Gateway {
     let until = Instant::now() + deadline;
-    let (four, six): (Vec<IpAddr>, Vec<IpAddr>) =
-        witnesses.iter().partition(|witness| witness.is_ipv4());
+    let (four, six): (Vec<IpAddr>, Vec<IpAddr>) = witnesses.iter().partition(|witness| witness.is_ipv4());
     let answers = std::thread::scope(|scope| {
         let six = (!six.is_empty()).then(|| scope.spawn(|| any_answers(&six, own, until)));
         let four = !four.is_empty() && any_answers(&four, own, until).unwrap_or(false);
         four || six.is_some_and(|six| six.join().is_ok_and(|answers| answers.unwrap_or(false)))
     });
-    if answers {
-        Gateway::Answers
-    } else {
-        Gateway::Silent
-    }
+    if answers { Gateway::Answers } else { Gateway::Silent }
 }
 
 /// All of one family.
@@ -48,10 +43,7 @@ fn any_answers(witnesses: &[IpAddr], own: Ipv4Addr, until: Instant) -> Result<bo
     let (socket, raw) = open(four)?;
     if four {
         // Not from the VIP: it may move while the echo is on its way.
-        bind(
-            socket.as_raw_fd(),
-            &SockaddrIn::from(SocketAddrV4::new(own, 0)),
-        )?;
+        bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(own, 0)))?;
     }
     let token = token();
     let pause = until.saturating_duration_since(Instant::now()) / ECHOES;
@@ -65,11 +57,7 @@ fn any_answers(witnesses: &[IpAddr], own: Ipv4Addr, until: Instant) -> Result<bo
                 MsgFlags::empty(),
             );
         }
-        let round_ends = if round + 1 == ECHOES {
-            until
-        } else {
-            Instant::now() + pause
-        };
+        let round_ends = if round + 1 == ECHOES { until } else { Instant::now() + pause };
         while poll::wait(socket.as_fd(), PollFlags::POLLIN, round_ends.min(until)).is_ok() {
             if receive(&socket, witnesses, four && raw, &token)? {
                 return Ok(true);
@@ -81,50 +69,31 @@ fn any_answers(witnesses: &[IpAddr], own: Ipv4Addr, until: Instant) -> Result<bo
 
 /// A raw socket where permitted (root), else the kernel's ping socket.
 fn open(four: bool) -> nix::Result<(OwnedFd, bool)> {
-    let (family, protocol) = if four {
-        (AddressFamily::Inet, SockProtocol::Icmp)
-    } else {
-        (AddressFamily::Inet6, SockProtocol::IcmpV6)
-    };
+    let (family, protocol) =
+        if four { (AddressFamily::Inet, SockProtocol::Icmp) } else { (AddressFamily::Inet6, SockProtocol::IcmpV6) };
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     socket(family, SockType::Raw, flags, protocol)
         .map(|socket| (socket, true))
-        .or_else(|_| {
-            socket(family, SockType::Datagram, flags, protocol).map(|socket| (socket, false))
-        })
+        .or_else(|_| socket(family, SockType::Datagram, flags, protocol).map(|socket| (socket, false)))
 }
 
 /// Takes one packet; whether it is an answer to one of our echoes.
-fn receive(
-    socket: &OwnedFd,
-    witnesses: &[IpAddr],
-    with_header: bool,
-    token: &Token,
-) -> Result<bool> {
+fn receive(socket: &OwnedFd, witnesses: &[IpAddr], with_header: bool, token: &Token) -> Result<bool> {
     let mut packet = [0; 1500];
     let (length, from) = match recvfrom::<SockaddrStorage>(socket.as_raw_fd(), &mut packet) {
         Ok(got) => got,
         // An ICMP error for an earlier echo is reported here: not an answer of the witness.
-        Err(
-            Errno::EAGAIN
-            | Errno::EINTR
-            | Errno::EHOSTUNREACH
-            | Errno::ENETUNREACH
-            | Errno::ECONNREFUSED,
-        ) => {
+        Err(Errno::EAGAIN | Errno::EINTR | Errno::EHOSTUNREACH | Errno::ENETUNREACH | Errno::ECONNREFUSED) => {
             return Ok(false);
         }
         Err(error) => return Err(error.into()),
     };
     let from = from.as_ref().and_then(ip);
-    Ok(from.is_some_and(|from| witnesses.contains(&from))
-        && is_reply(&packet[..length], with_header, token))
+    Ok(from.is_some_and(|from| witnesses.contains(&from)) && is_reply(&packet[..length], with_header, token))
 }
 
 fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
-    let four = address
-        .as_sockaddr_in()
-        .map(|four: &SockaddrIn| IpAddr::V4(four.ip()));
+    let four = address.as_sockaddr_in().map(|four: &SockaddrIn| IpAddr::V4(four.ip()));
     let six = || {
         let six: &SockaddrIn6 = address.as_sockaddr_in6()?;
         Some(IpAddr::V6(*SocketAddrV6::from(*six).ip()))
@@ -159,19 +128,14 @@ fn is_reply(packet: &[u8], with_header: bool, token: &Token) -> bool {
 
 /// The internet checksum (RFC 1071) of an even number of bytes.
 fn checksum(packet: &[u8]) -> u16 {
-    let sum: u32 = packet
-        .chunks(2)
-        .map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)))
-        .sum();
+    let sum: u32 = packet.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum();
     let folded = (sum & 0xffff) + (sum >> 16);
     !((folded & 0xffff) + (folded >> 16)) as u16
 }
 
 /// Process and moment. The clock only makes it differ from others; nothing is decided by it.
 fn token() -> Token {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let mut token = [0; 12];
     token[..4].copy_from_slice(&std::process::id().to_be_bytes());
     token[4..].copy_from_slice(&(now.as_nanos() as u64).to_be_bytes());
@@ -219,11 +183,7 @@ mod tests {
             (vec!["240.0.0.1".parse().unwrap(), local], Gateway::Answers),
         ];
         for (witnesses, expected) in table {
-            assert_eq!(
-                gateway(&witnesses, Ipv4Addr::LOCALHOST, wait),
-                expected,
-                "{witnesses:?}"
-            );
+            assert_eq!(gateway(&witnesses, Ipv4Addr::LOCALHOST, wait), expected, "{witnesses:?}");
         }
     }
 }

@@ -43,10 +43,7 @@ pub fn held<T>(inside: &Mutex<T>) -> MutexGuard<'_, T> {
 impl FakeNet {
     fn change<T>(&self, nic: &str, change: impl FnOnce(&mut Nic) -> T) -> Result<T> {
         let mut nics = held(&self.nics);
-        let nic = nics
-            .iter_mut()
-            .find(|known| known.name == nic)
-            .context("no such interface")?;
+        let nic = nics.iter_mut().find(|known| known.name == nic).context("no such interface")?;
         Ok(change(nic))
     }
 }

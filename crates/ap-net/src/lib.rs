@@ -94,9 +94,7 @@ pub trait Net {
     /// The kernel does not say. A missing interface carries nothing.
     fn has_address(&self, nic: &str, address: Ipv4Addr) -> Result<bool> {
         let nics = self.nics()?;
-        Ok(nics
-            .get(nic)
-            .is_some_and(|nic| nic.addresses.contains(&address)))
+        Ok(nics.get(nic).is_some_and(|nic| nic.addresses.contains(&address)))
     }
 }
 
@@ -156,10 +154,7 @@ impl<'a> Unreachable<'a> {
     /// Not permitted.
     pub fn new(net: &'a dyn Net, host: Ipv4Addr) -> Result<Self> {
         net.block(host)?;
-        Ok(Self {
-            net,
-            host: Some(host),
-        })
+        Ok(Self { net, host: Some(host) })
     }
 
     /// Unblocks the host and says whether that went well, which a drop cannot.
@@ -167,9 +162,7 @@ impl<'a> Unreachable<'a> {
     /// # Errors
     /// Not permitted; dropping would have failed as well.
     pub fn close(mut self) -> Result<()> {
-        self.host
-            .take()
-            .map_or(Ok(()), |host| self.net.unblock(host))
+        self.host.take().map_or(Ok(()), |host| self.net.unblock(host))
     }
 }
 

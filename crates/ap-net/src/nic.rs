@@ -43,33 +43,23 @@ impl Nics {
 
     /// All IPv4 addresses.
     pub fn addresses(&self) -> Vec<Ipv4Addr> {
-        self.0
-            .iter()
-            .flat_map(|nic| nic.addresses.iter().copied())
-            .collect()
+        self.0.iter().flat_map(|nic| nic.addresses.iter().copied()).collect()
     }
 
     /// One entry per interface and one more per address.
     fn note(&mut self, entry: &InterfaceAddress) {
         // An address may have a label of its own ("eth0:1").
         let name = entry.interface_name.split(':').next().unwrap_or_default();
-        let at = self
-            .0
-            .iter()
-            .position(|nic| nic.name == name)
-            .unwrap_or_else(|| {
-                self.0.push(Nic {
-                    name: name.to_owned(),
-                    up: entry.flags.contains(InterfaceFlags::IFF_UP),
-                    carrier: entry.flags.contains(InterfaceFlags::IFF_LOWER_UP),
-                    addresses: Vec::new(),
-                });
-                self.0.len() - 1
+        let at = self.0.iter().position(|nic| nic.name == name).unwrap_or_else(|| {
+            self.0.push(Nic {
+                name: name.to_owned(),
+                up: entry.flags.contains(InterfaceFlags::IFF_UP),
+                carrier: entry.flags.contains(InterfaceFlags::IFF_LOWER_UP),
+                addresses: Vec::new(),
             });
-        let address = entry
-            .address
-            .as_ref()
-            .and_then(|address| address.as_sockaddr_in());
+            self.0.len() - 1
+        });
+        let address = entry.address.as_ref().and_then(|address| address.as_sockaddr_in());
         if let Some(address) = address {
             self.0[at].addresses.push(address.ip());
         }

@@ -15,9 +15,7 @@ const ANSWER: &str = r#"{"host":"two","codename":"ap","version":"0.1.0","mode":"
 /// Listens, says `text` to the first who connects, and holds the line if told so.
 fn peer(text: String, hold: bool) -> SocketAddrV4 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let SocketAddr::V4(address) = listener.local_addr().unwrap() else {
-        unreachable!()
-    };
+    let SocketAddr::V4(address) = listener.local_addr().unwrap() else { unreachable!() };
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let _ = stream.write_all(text.as_bytes());
@@ -29,12 +27,7 @@ fn peer(text: String, hold: bool) -> SocketAddrV4 {
 }
 
 fn question(to: SocketAddrV4) -> Question<'static> {
-    Question {
-        from: Ipv4Addr::LOCALHOST,
-        to,
-        codename: "ap",
-        deadline: Duration::from_millis(200),
-    }
+    Question { from: Ipv4Addr::LOCALHOST, to, codename: "ap", deadline: Duration::from_millis(200) }
 }
 
 #[test]
@@ -51,11 +44,7 @@ fn answers_and_non_answers() {
         ("hello\n".into(), false, "not what a node says"),
         (flat.clone(), false, "it hung up in the middle of a line"),
         (flat, true, "connected, but nothing said"),
-        (
-            "x".repeat(LONGEST + 4097),
-            true,
-            "it said more than 65536 bytes",
-        ),
+        ("x".repeat(LONGEST + 4097), true, "it said more than 65536 bytes"),
     ];
     for (text, hold, expected) in table {
         let said = match ask(&question(peer(text, hold))) {
@@ -68,30 +57,20 @@ fn answers_and_non_answers() {
 
 #[test]
 fn nobody_there() {
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let SocketAddr::V4(free) = free else {
-        unreachable!()
-    };
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let SocketAddr::V4(free) = free else { unreachable!() };
     let error = format!("{:#}", ask(&question(free)).unwrap_err());
     assert!(error.contains("refused"), "{error}");
     let mut stranger = question(free);
     stranger.from = Ipv4Addr::new(192, 0, 2, 99);
     let error = format!("{:#}", ask(&stranger).unwrap_err());
-    assert!(
-        error.contains("own address 192.0.2.99 cannot be used"),
-        "{error}"
-    );
+    assert!(error.contains("own address 192.0.2.99 cannot be used"), "{error}");
 }
 
 #[test]
 fn the_deadline_holds_however_slowly_it_talks() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let SocketAddr::V4(address) = listener.local_addr().unwrap() else {
-        unreachable!()
-    };
+    let SocketAddr::V4(address) = listener.local_addr().unwrap() else { unreachable!() };
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         while stream.write_all(b"x").is_ok() {

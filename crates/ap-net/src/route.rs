@@ -21,9 +21,7 @@ fn parse(table: &str) -> Option<Ipv4Addr> {
         // The kernel prints the address as one number in the machine's own byte order.
         default.then(|| (metric, Ipv4Addr::from(gateway.to_ne_bytes())))
     });
-    routes
-        .min_by_key(|(metric, _)| *metric)
-        .map(|(_, gateway)| gateway)
+    routes.min_by_key(|(metric, _)| *metric).map(|(_, gateway)| gateway)
 }
 
 #[cfg(test)]
@@ -36,23 +34,14 @@ mod tests {
         let head = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n";
         let table: &[(&str, Option<Ipv4Addr>)] = &[
             ("", None),
-            (
-                "eth0\t0002A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n",
-                None,
-            ),
-            (
-                "eth0\t00000000\t010200C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n",
-                Some(Ipv4Addr::new(192, 0, 2, 1)),
-            ),
+            ("eth0\t0002A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n", None),
+            ("eth0\t00000000\t010200C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n", Some(Ipv4Addr::new(192, 0, 2, 1))),
             (
                 "eth0\t00000000\t010200C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n\
                  eth1\t00000000\t010200C6\t0003\t0\t0\t50\t00000000\t0\t0\t0\n",
                 Some(Ipv4Addr::new(198, 0, 2, 1)),
             ),
-            (
-                "eth0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\n",
-                None,
-            ),
+            ("eth0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\n", None),
             ("garbage\n", None),
         ];
         for (lines, expected) in table {

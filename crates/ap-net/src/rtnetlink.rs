@@ -12,9 +12,7 @@ use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 use nix::poll::PollFlags;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
-};
+use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket};
 
 use crate::poll;
 
@@ -60,13 +58,8 @@ pub fn remove_address(nic: &str, address: Ipv4Addr) -> Result<()> {
 }
 
 pub fn add_unreachable(host: Ipv4Addr) -> Result<()> {
-    talk(
-        NEW_ROUTE,
-        CREATE | EXCLUSIVE,
-        &route_body(host),
-        &[Errno::EEXIST],
-    )
-    .with_context(|| format!("failed to make {host} unreachable"))
+    talk(NEW_ROUTE, CREATE | EXCLUSIVE, &route_body(host), &[Errno::EEXIST])
+        .with_context(|| format!("failed to make {host} unreachable"))
 }
 
 pub fn remove_unreachable(host: Ipv4Addr) -> Result<()> {
@@ -86,20 +79,8 @@ fn address_body(nic: &str, address: Ipv4Addr) -> Result<Vec<u8>> {
 
 fn route_body(host: Ipv4Addr) -> Vec<u8> {
     // Family, destination and source lengths, TOS, table, protocol, scope, type; flags.
-    let mut body = vec![
-        AF_INET,
-        HOST_BITS,
-        0,
-        0,
-        ROUTE_TABLE,
-        ROUTE_STATIC,
-        ROUTE_UNIVERSE,
-        ROUTE_UNREACHABLE,
-        0,
-        0,
-        0,
-        0,
-    ];
+    let mut body =
+        vec![AF_INET, HOST_BITS, 0, 0, ROUTE_TABLE, ROUTE_STATIC, ROUTE_UNIVERSE, ROUTE_UNREACHABLE, 0, 0, 0, 0];
     attribute(&mut body, RTA_DST, &host.octets());
     body
 }
@@ -133,18 +114,9 @@ fn talk(kind: u16, flags: u16, body: &[u8], done: &[Errno]) -> Result<()> {
         SockProtocol::NetlinkRoute,
     )?;
     let kernel = NetlinkAddr::new(0, 0);
-    sendto(
-        socket.as_raw_fd(),
-        &message(kind, flags, body),
-        &kernel,
-        MsgFlags::empty(),
-    )?;
-    poll::wait(
-        socket.as_fd(),
-        PollFlags::POLLIN,
-        Instant::now() + ANSWER_DEADLINE,
-    )
-    .context("the kernel does not answer")?;
+    sendto(socket.as_raw_fd(), &message(kind, flags, body), &kernel, MsgFlags::empty())?;
+    poll::wait(socket.as_fd(), PollFlags::POLLIN, Instant::now() + ANSWER_DEADLINE)
+        .context("the kernel does not answer")?;
     let mut answer = [0; 4096];
     let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty())?;
     match verdict(&answer[..length])? {
@@ -156,18 +128,9 @@ fn talk(kind: u16, flags: u16, body: &[u8], done: &[Errno]) -> Result<()> {
 
 /// The error in an acknowledgement; `None`: done.
 fn verdict(answer: &[u8]) -> Result<Option<Errno>> {
-    let kind = answer
-        .get(4..6)
-        .and_then(|bytes| bytes.try_into().ok())
-        .map(u16::from_ne_bytes);
-    let code = answer
-        .get(HEADER..HEADER + 4)
-        .and_then(|bytes| bytes.try_into().ok())
-        .map(i32::from_ne_bytes);
-    ensure!(
-        kind == Some(ERROR),
-        "the kernel's answer is no acknowledgement"
-    );
+    let kind = answer.get(4..6).and_then(|bytes| bytes.try_into().ok()).map(u16::from_ne_bytes);
+    let code = answer.get(HEADER..HEADER + 4).and_then(|bytes| bytes.try_into().ok()).map(i32::from_ne_bytes);
+    ensure!(kind == Some(ERROR), "the kernel's answer is no acknowledgement");
     let code = code.context("the kernel's acknowledgement is too short")?;
     Ok((code != 0).then(|| Errno::from_raw(code.wrapping_neg())))
 }

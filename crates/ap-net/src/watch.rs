@@ -6,9 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::poll::PollFlags;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket,
-};
+use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket};
 
 use crate::poll;
 
@@ -34,8 +32,7 @@ impl Watch {
             SockProtocol::NetlinkRoute,
         )
         .context("failed to open rtnetlink")?;
-        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, LINKS | ADDRESSES))
-            .context("failed to listen to rtnetlink")?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, LINKS | ADDRESSES)).context("failed to listen to rtnetlink")?;
         Ok(Self(socket))
     }
 

@@ -14,17 +14,10 @@ const PEER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 12);
 /// Runs the test below in a fresh namespace; says so loudly where that is not permitted.
 #[test]
 fn addresses_routes_and_news() {
-    let unshare = |arguments: &[&str]| {
-        Command::new("unshare")
-            .args(["--map-root-user", "--net"])
-            .args(arguments)
-            .output()
-    };
+    let unshare =
+        |arguments: &[&str]| Command::new("unshare").args(["--map-root-user", "--net"]).args(arguments).output();
     if !unshare(&["ip", "link", "set", "lo", "up"]).is_ok_and(|output| output.status.success()) {
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: no network namespaces here (unshare, ip)"
-        );
+        let _ = writeln!(std::io::stderr(), "SKIPPED: no network namespaces here (unshare, ip)");
         return;
     }
     let own = std::env::current_exe().unwrap();
@@ -40,21 +33,13 @@ fn addresses_routes_and_news() {
 fn inside() {
     let net = Kernel;
     let watch = Watch::new().unwrap();
-    assert!(
-        !watch
-            .changed(Instant::now() + Duration::from_millis(50))
-            .unwrap()
-    );
+    assert!(!watch.changed(Instant::now() + Duration::from_millis(50)).unwrap());
 
     for _ in 0..2 {
         net.add_address("lo", VIP).unwrap();
         assert!(net.has_address("lo", VIP).unwrap());
     }
-    assert!(
-        watch
-            .changed(Instant::now() + Duration::from_secs(5))
-            .unwrap()
-    );
+    assert!(watch.changed(Instant::now() + Duration::from_secs(5)).unwrap());
     assert!(net.own_addresses().unwrap().contains(&VIP));
     for _ in 0..2 {
         net.remove_address("lo", VIP).unwrap();

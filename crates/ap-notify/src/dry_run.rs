@@ -19,6 +19,10 @@ pub fn dry_run(config_path: &Path, request: &Request) -> Result<Result<Vec<Strin
     let replication = (node.credentials.replication_user.as_str(), "***");
     match plan(&cause, &observed) {
         Plan::Refuse(refusal) => Ok(Err(format!("{}; {}", refusal.evidence, refusal.way))),
-        plan => Ok(Ok(plan.steps().iter().flat_map(|step| step.describe(&node.config, &node.peer.name, replication)).collect())),
+        plan => Ok(Ok(plan
+            .steps()
+            .iter()
+            .flat_map(|step| step.describe(&node.config, &node.peer.name, replication))
+            .collect())),
     }
 }

@@ -70,14 +70,7 @@ impl Events {
     /// Appends to the history. A full disk costs the line, not the action: the
     /// journal has it as well.
     pub fn record(&self, cause: &str, outcome: &str, text: &str, steps: &[StepTime]) {
-        let event = Event {
-            at: now(),
-            boot_ms: ap_host::boottime().as_millis(),
-            cause,
-            outcome,
-            text,
-            steps,
-        };
+        let event = Event { at: now(), boot_ms: ap_host::boottime().as_millis(), cause, outcome, text, steps };
         match outcome {
             "refused" | "failed" => log::warn!("{cause}: {outcome}: {text}"),
             _ => log::info!("{cause}: {outcome}: {text}"),
@@ -120,7 +113,10 @@ impl Events {
         if self.alert.command.is_empty() {
             return;
         }
-        let (alert, message) = (self.alert.clone(), serde_json::json!({"host": self.host, "at": now(), "kind": kind, "text": text}).to_string());
+        let (alert, message) = (
+            self.alert.clone(),
+            serde_json::json!({"host": self.host, "at": now(), "kind": kind, "text": text}).to_string(),
+        );
         let spawned = std::thread::Builder::new().name("alert".into()).spawn(move || {
             if let Err(error) = run_fed(&alert.command, &message, alert.timeout.get()) {
                 log::warn!("alert command: {error:#}");

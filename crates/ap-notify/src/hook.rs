@@ -85,7 +85,8 @@ pub fn remove_vip(config: &Config) -> Result<()> {
     let nics = net.nics()?;
     for nic in &nics.0 {
         if nic.addresses.contains(&config.vip) {
-            net.remove_address(&nic.name, config.vip).with_context(|| format!("failed to remove {} from {}", config.vip, nic.name))?;
+            net.remove_address(&nic.name, config.vip)
+                .with_context(|| format!("failed to remove {} from {}", config.vip, nic.name))?;
         }
     }
     Ok(())

@@ -112,7 +112,6 @@ impl Node {
         self.shared.facts().state = state;
         Ok(())
     }
-
 }
 
 fn not_here(config: &Config) -> anyhow::Error {

@@ -35,7 +35,8 @@ impl Node {
         let state = self.state();
         let promoting = state.mode == Mode::Ap
             && state.role == Role::Standby
-            && (*cause == Cause::Vrrp(Vrrp::Master) || matches!(state.intention, Some(ap_core::state::Intention::Promote { .. })));
+            && (*cause == Cause::Vrrp(Vrrp::Master)
+                || matches!(state.intention, Some(ap_core::state::Intention::Promote { .. })));
         let asked = matches!(cause, Cause::Request(_));
         if promoting || asked {
             self.look_at_peer(promoting);
@@ -47,9 +48,11 @@ impl Node {
         }
         let (word, been_master) = self.inbox.as_ref().map_or_else(|| self.store.vrrp(), |inbox| inbox.word());
         let faults = self.store.faults();
-        let api = if faults.contains(&Fault::Api) { self.check_api().map_err(|error| format!("{error:#}")) } else { Ok(()) };
+        let api =
+            if faults.contains(&Fault::Api) { self.check_api().map_err(|error| format!("{error:#}")) } else { Ok(()) };
         let vip = self.net.own_addresses().is_ok_and(|addresses| addresses.contains(&self.config.vip));
-        let shutting_down = matches!(cause, Cause::Vrrp(Vrrp::Fault | Vrrp::Stop) | Cause::Gone(_)) && self.units.shutting_down().unwrap_or(false);
+        let shutting_down = matches!(cause, Cause::Vrrp(Vrrp::Fault | Vrrp::Stop) | Cause::Gone(_))
+            && self.units.shutting_down().unwrap_or(false);
         let (db, peer, gateway, lease, relay) = {
             let facts = self.shared.facts();
             let lease = facts.standby.lease(now, &facts.relay);
@@ -58,7 +61,8 @@ impl Node {
         let cut_off = gateway == Gateway::Silent && peer.as_ref().map_or(true, |peer| peer.gateway == Gateway::Answers);
         self.cut_off = if cut_off { self.cut_off.or(Some(now)) } else { None };
         let peer_holds = peer.as_ref().is_ok_and(|peer| peer.serves() && peer.vip);
-        let within = |since: Option<Duration>, long: Duration| since.is_some_and(|since| now.saturating_sub(since) < long);
+        let within =
+            |since: Option<Duration>, long: Duration| since.is_some_and(|since| now.saturating_sub(since) < long);
         Observed {
             vrrp: word,
             been_master,
@@ -87,7 +91,10 @@ impl Node {
         let deadline = if promoting { PROMOTE_ASK } else { self.config.pair.ask_timeout.get() };
         loop {
             let asked = ap_host::boottime();
-            let answer = self.net.ask(&question(&self.config, &self.own, &self.peer, deadline)).map_err(|error| format!("{error:#}"));
+            let answer = self
+                .net
+                .ask(&question(&self.config, &self.own, &self.peer, deadline))
+                .map_err(|error| format!("{error:#}"));
             let settled = match &answer {
                 Ok(answer) => answer.fenced || !answer.serves() || answer.solo,
                 Err(_) => true,
@@ -108,7 +115,9 @@ impl Node {
     fn look_at_db(&mut self) {
         let status = self.db.status().map_err(|error| format!("{error:#}"));
         let mut facts = self.shared.facts();
-        let thread = |status: &Result<ap_core::observed::DbStatus, String>| status.as_ref().map_or(0, |status| status.sql_thread);
+        let thread = |status: &Result<ap_core::observed::DbStatus, String>| {
+            status.as_ref().map_or(0, |status| status.sql_thread)
+        };
         if thread(&status) != thread(&facts.db) || status.is_err() {
             facts.relay.clear();
         }
@@ -118,7 +127,12 @@ impl Node {
     /// The four units.
     fn unit_states(&self) -> Result<UnitStates, String> {
         let start = self.config.start_unit();
-        let names = [start.as_str(), self.config.unit(Service::Database), self.config.unit(Service::Api), self.config.unit(Service::Keepalived)];
+        let names = [
+            start.as_str(),
+            self.config.unit(Service::Database),
+            self.config.unit(Service::Api),
+            self.config.unit(Service::Keepalived),
+        ];
         let states = self.units.states(&names).map_err(|error| format!("{error:#}"))?;
         match <[_; 4]>::try_from(states) {
             Ok([start, database, api, keepalived]) => Ok(UnitStates { start, database, api, keepalived }),
@@ -135,7 +149,10 @@ impl Node {
         let mut child = Command::new(&program)
             .arg("--config")
             .arg(&self.config_path)
-            .stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
         let until = Instant::now() + API_CHECK;
         loop {
             if let Some(status) = child.try_wait()? {

@@ -91,7 +91,9 @@ impl Store {
     pub fn faults(&self) -> Vec<Fault> {
         [Fault::Db, Fault::Api, Fault::Role]
             .into_iter()
-            .filter(|fault| fs::read_to_string(self.run.join("fault").join(fault.as_str())).map_or(true, |text| text.trim() != "0"))
+            .filter(|fault| {
+                fs::read_to_string(self.run.join("fault").join(fault.as_str())).map_or(true, |text| text.trim() != "0")
+            })
             .collect()
     }
 

@@ -15,9 +15,7 @@ fn main() -> ExitCode {
         ["start", unit] => systemd.start(unit, deadline),
         ["stop", unit] => systemd.stop(unit, deadline),
         ["restart", unit] => systemd.restart(unit, deadline),
-        ["kill", unit] => systemd
-            .kill(unit)
-            .and_then(|()| systemd.wait_down(unit, deadline)),
+        ["kill", unit] => systemd.kill(unit).and_then(|()| systemd.wait_down(unit, deadline)),
         ["mask", units @ ..] => systemd.mask(units),
         ["unmask", units @ ..] => systemd.unmask(units),
         ["enable", unit] => systemd.enable(unit),

@@ -36,11 +36,7 @@ pub struct Bus {
 impl Bus {
     /// The bus at an address, or the system's. Connects when first used.
     pub fn new(address: Option<String>) -> Self {
-        Self {
-            address,
-            kept: Mutex::default(),
-            running: Arc::default(),
-        }
+        Self { address, kept: Mutex::default(), running: Arc::default() }
     }
 
     /// Does work on a connection, `limit` at most. An error that says `deadline
@@ -55,17 +51,12 @@ impl Bus {
             Some(connection) => connection,
             None => {
                 let address = self.address.clone();
-                self.within(limit, begun, move || open(address.as_deref()))
-                    .context("D-Bus cannot be reached")?
+                self.within(limit, begun, move || open(address.as_deref())).context("D-Bus cannot be reached")?
             }
         };
         let own = connection.clone();
         let result = self.within(limit, begun, move || work(&own));
-        if result
-            .as_ref()
-            .err()
-            .is_none_or(|error| error_name(error).is_some())
-        {
+        if result.as_ref().err().is_none_or(|error| error_name(error).is_some()) {
             self.keep(connection);
         } else {
             // Ends abandoned work. On a thread, because nothing is sure about this connection any more.
@@ -95,16 +86,12 @@ impl Bus {
                 let _ = sender.send(result);
             })
             .context("failed to start a thread")?;
-        receiver
-            .recv_timeout(limit.saturating_sub(begun.elapsed()))
-            .unwrap_or_else(|error| match error {
-                mpsc::RecvTimeoutError::Timeout => Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    format!("deadline of {limit:?} passed"),
-                )
-                .into()),
-                mpsc::RecvTimeoutError::Disconnected => bail!("the call ended without a result"),
-            })
+        receiver.recv_timeout(limit.saturating_sub(begun.elapsed())).unwrap_or_else(|error| match error {
+            mpsc::RecvTimeoutError::Timeout => {
+                Err(io::Error::new(io::ErrorKind::TimedOut, format!("deadline of {limit:?} passed")).into())
+            }
+            mpsc::RecvTimeoutError::Disconnected => bail!("the call ended without a result"),
+        })
     }
 
     fn kept(&self) -> Option<Connection> {
@@ -148,12 +135,10 @@ fn open(address: Option<&str>) -> Result<Connection> {
 
 /// The D-Bus name of an error, when the other side answered with one.
 pub fn error_name(error: &anyhow::Error) -> Option<&str> {
-    error
-        .chain()
-        .find_map(|cause| match cause.downcast_ref::<zbus::Error>() {
-            Some(zbus::Error::MethodError(name, _, _)) => Some(name.as_str()),
-            _ => None,
-        })
+    error.chain().find_map(|cause| match cause.downcast_ref::<zbus::Error>() {
+        Some(zbus::Error::MethodError(name, _, _)) => Some(name.as_str()),
+        _ => None,
+    })
 }
 
 /// Turns the answers that mean "already so" into success.

@@ -35,11 +35,7 @@ impl FakeUnits {
     /// Puts a unit into a state.
     pub fn set(&self, unit: &str, active: &str, file: &str) {
         let main_pid = if active == "active" { 4242 } else { 0 };
-        let state = UnitState {
-            active: active.into(),
-            file: file.into(),
-            main_pid,
-        };
+        let state = UnitState { active: active.into(), file: file.into(), main_pid };
         self.inner().units.insert(unit.into(), state);
     }
 
@@ -137,10 +133,7 @@ impl Units for FakeUnits {
         if self.state(unit)?.is_down() {
             return Ok(());
         }
-        let why = std::io::Error::new(
-            std::io::ErrorKind::TimedOut,
-            format!("deadline of {deadline:?} passed"),
-        );
+        let why = std::io::Error::new(std::io::ErrorKind::TimedOut, format!("deadline of {deadline:?} passed"));
         Err(anyhow::Error::new(why).context(format!("{unit} is not down")))
     }
 
@@ -173,11 +166,7 @@ impl Units for FakeUnits {
 
     fn reset_failed(&self, unit: &str) -> Result<()> {
         let mut inner = self.inner();
-        if let Some(state) = inner
-            .units
-            .get_mut(unit)
-            .filter(|state| state.active == "failed")
-        {
+        if let Some(state) = inner.units.get_mut(unit).filter(|state| state.active == "failed") {
             state.active = "inactive".into();
         }
         Ok(())
@@ -186,10 +175,7 @@ impl Units for FakeUnits {
     fn states(&self, units: &[&str]) -> Result<Vec<UnitState>> {
         let inner = self.inner();
         inner.check("states")?;
-        Ok(units
-            .iter()
-            .map(|&unit| inner.units.get(unit).cloned().unwrap_or_else(nothing))
-            .collect())
+        Ok(units.iter().map(|&unit| inner.units.get(unit).cloned().unwrap_or_else(nothing)).collect())
     }
 
     fn shutting_down(&self) -> Result<bool> {
@@ -201,11 +187,7 @@ impl Units for FakeUnits {
 
 /// A unit that does not exist.
 fn nothing() -> UnitState {
-    UnitState {
-        active: "inactive".into(),
-        file: String::new(),
-        main_pid: 0,
-    }
+    UnitState { active: "inactive".into(), file: String::new(), main_pid: 0 }
 }
 
 #[cfg(test)]
@@ -236,10 +218,7 @@ mod tests {
     fn calls_can_be_made_to_fail() {
         let fake = FakeUnits::new(&["a.service"]);
         fake.fail("start a.service", "no");
-        assert_eq!(
-            fake.start("a.service", SOON).unwrap_err().to_string(),
-            "failed to start a.service: no"
-        );
+        assert_eq!(fake.start("a.service", SOON).unwrap_err().to_string(), "failed to start a.service: no");
         fake.heal();
         fake.start("a.service", SOON).unwrap();
     }

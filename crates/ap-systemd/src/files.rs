@@ -18,18 +18,7 @@ const NO_FILE: [&str; 3] = [
 
 /// One row of `ListUnitsByNames`: name, description, load state, active state,
 /// sub state, followed unit, path, job number, job type, job path.
-type Row = (
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    OwnedObjectPath,
-    u32,
-    String,
-    OwnedObjectPath,
-);
+type Row = (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
 
 /// Makes one change, for good (not just until the next boot).
 pub fn change(bus: &Connection, change: FileChange, units: &[String]) -> Result<()> {
@@ -37,23 +26,14 @@ pub fn change(bus: &Connection, change: FileChange, units: &[String]) -> Result<
     const FORCE: bool = true;
     match change {
         FileChange::Mask => manager(bus, "MaskUnitFiles", &(units, RUNTIME, FORCE)).map(drop),
-        FileChange::Unmask => unless(
-            manager(bus, "UnmaskUnitFiles", &(units, RUNTIME)).map(drop),
-            &NO_FILE,
-        ),
-        FileChange::Disable => unless(
-            manager(bus, "DisableUnitFiles", &(units, RUNTIME)).map(drop),
-            &NO_FILE,
-        ),
+        FileChange::Unmask => unless(manager(bus, "UnmaskUnitFiles", &(units, RUNTIME)).map(drop), &NO_FILE),
+        FileChange::Disable => unless(manager(bus, "DisableUnitFiles", &(units, RUNTIME)).map(drop), &NO_FILE),
         FileChange::Enable => {
             let reply = manager(bus, "EnableUnitFiles", &(units, RUNTIME, FORCE))?;
             let body = reply.body();
             let (installable, _): (bool, Vec<(String, String, String)>) = body.deserialize()?;
             if !installable {
-                log::warn!(
-                    "enabling {} has no effect: no [Install] section",
-                    units.join(" ")
-                );
+                log::warn!("enabling {} has no effect: no [Install] section", units.join(" "));
             }
             Ok(())
         }
@@ -70,17 +50,8 @@ pub fn states(bus: &Connection, units: &[String]) -> Result<Vec<UnitState>> {
     let reply = manager(bus, "ListUnitsByNames", &(units,))?;
     let body = reply.body();
     let rows: Vec<Row> = body.deserialize()?;
-    anyhow::ensure!(
-        rows.len() == units.len(),
-        "systemd told of {} units, asked for {}",
-        rows.len(),
-        units.len()
-    );
-    units
-        .iter()
-        .zip(rows)
-        .map(|(unit, row)| state(bus, unit, &row))
-        .collect()
+    anyhow::ensure!(rows.len() == units.len(), "systemd told of {} units, asked for {}", rows.len(), units.len());
+    units.iter().zip(rows).map(|(unit, row)| state(bus, unit, &row)).collect()
 }
 
 fn state(bus: &Connection, unit: &str, row: &Row) -> Result<UnitState> {
@@ -91,22 +62,14 @@ fn state(bus: &Connection, unit: &str, row: &Row) -> Result<UnitState> {
     } else {
         property(bus, &row.6, "org.freedesktop.systemd1.Service", "MainPID")?.try_into()?
     };
-    Ok(UnitState {
-        active,
-        file: file_state(bus, unit)?,
-        main_pid,
-    })
+    Ok(UnitState { active, file: file_state(bus, unit)?, main_pid })
 }
 
 /// `UnitFileState`, read from disk; empty when there is no file.
 fn file_state(bus: &Connection, unit: &str) -> Result<String> {
     match manager(bus, "GetUnitFileState", &(unit,)) {
         Ok(reply) => Ok(reply.body().deserialize()?),
-        Err(error) if error_name(&error).is_some_and(|name| NO_FILE.contains(&name)) => {
-            Ok(String::new())
-        }
-        Err(error) => {
-            Err(error).with_context(|| format!("failed to read the unit file state of {unit}"))
-        }
+        Err(error) if error_name(&error).is_some_and(|name| NO_FILE.contains(&name)) => Ok(String::new()),
+        Err(error) => Err(error).with_context(|| format!("failed to read the unit file state of {unit}")),
     }
 }

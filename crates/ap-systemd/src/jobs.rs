@@ -21,20 +21,13 @@ pub fn manager<B>(bus: &Connection, method: &str, body: &B) -> Result<Message>
 where
     B: serde::ser::Serialize + DynamicType,
 {
-    bus.call_method(Some(SYSTEMD), ROOT, Some(MANAGER), method, body)
-        .with_context(|| format!("{method} failed"))
+    bus.call_method(Some(SYSTEMD), ROOT, Some(MANAGER), method, body).with_context(|| format!("{method} failed"))
 }
 
 /// A property of a unit or of the manager, as text or number.
 pub fn property(bus: &Connection, path: &str, interface: &str, name: &str) -> Result<OwnedValue> {
     let reply = bus
-        .call_method(
-            Some(SYSTEMD),
-            path,
-            Some(PROPERTIES),
-            "Get",
-            &(interface, name),
-        )
+        .call_method(Some(SYSTEMD), path, Some(PROPERTIES), "Get", &(interface, name))
         .with_context(|| format!("failed to read {name}"))?;
     Ok(reply.body().deserialize()?)
 }
@@ -107,8 +100,7 @@ pub fn wait_down(bus: &Connection, unit: &str) -> Result<()> {
         .build();
     let mut changed = MessageIterator::for_match_rule(rule, bus, Some(QUEUE))?;
     loop {
-        let state: String =
-            property(bus, &path, "org.freedesktop.systemd1.Unit", "ActiveState")?.try_into()?;
+        let state: String = property(bus, &path, "org.freedesktop.systemd1.Unit", "ActiveState")?.try_into()?;
         if matches!(state.as_str(), "inactive" | "failed") {
             return Ok(());
         }
@@ -129,25 +121,12 @@ mod tests {
             ("done", None),
             ("skipped", None),
             ("failed", Some("job failed; see journalctl -u a.service")),
-            (
-                "timeout",
-                Some("job timed out in systemd; see journalctl -u a.service"),
-            ),
+            ("timeout", Some("job timed out in systemd; see journalctl -u a.service")),
             ("canceled", Some("job canceled by another one")),
-            (
-                "dependency",
-                Some("job failed because a unit it depends on failed"),
-            ),
+            ("dependency", Some("job failed because a unit it depends on failed")),
             ("collected", Some("job ended with result 'collected'")),
         ] {
-            assert_eq!(
-                finished(result, "a.service")
-                    .err()
-                    .map(|e| e.to_string())
-                    .as_deref(),
-                expected,
-                "{result}"
-            );
+            assert_eq!(finished(result, "a.service").err().map(|e| e.to_string()).as_deref(), expected, "{result}");
         }
     }
 }

@@ -20,22 +20,10 @@ const MOST: RawFd = 64;
 /// was called before: a descriptor has one owner.
 pub fn listen_fds() -> Result<Vec<(String, OwnedFd)>> {
     let var = |name| env::var(name).unwrap_or_default();
-    let names = names(
-        &var("LISTEN_PID"),
-        &var("LISTEN_FDS"),
-        &var("LISTEN_FDNAMES"),
-        std::process::id(),
-    )?;
+    let names = names(&var("LISTEN_PID"), &var("LISTEN_FDS"), &var("LISTEN_FDNAMES"), std::process::id())?;
     static TAKEN: AtomicBool = AtomicBool::new(false);
-    ensure!(
-        !TAKEN.swap(true, Ordering::Relaxed),
-        "the sockets handed over by systemd were taken before"
-    );
-    names
-        .into_iter()
-        .zip(FIRST..)
-        .map(|(name, fd)| Ok((name, own(fd)?)))
-        .collect()
+    ensure!(!TAKEN.swap(true, Ordering::Relaxed), "the sockets handed over by systemd were taken before");
+    names.into_iter().zip(FIRST..).map(|(name, fd)| Ok((name, own(fd)?))).collect()
 }
 
 /// The names of the descriptors, in order, if they are meant for this process.
@@ -43,9 +31,7 @@ fn names(listen_pid: &str, listen_fds: &str, listen_names: &str, pid: u32) -> Re
     if listen_pid.is_empty() || listen_fds.is_empty() {
         return Ok(Vec::new());
     }
-    let meant_for: u32 = listen_pid
-        .parse()
-        .context("LISTEN_PID is not a process number")?;
+    let meant_for: u32 = listen_pid.parse().context("LISTEN_PID is not a process number")?;
     if meant_for != pid {
         return Ok(Vec::new());
     }
@@ -54,9 +40,7 @@ fn names(listen_pid: &str, listen_fds: &str, listen_names: &str, pid: u32) -> Re
         bail!("LISTEN_FDS is {count}, 0 to {MOST} expected");
     }
     let mut given = listen_names.split(':').filter(|_| !listen_names.is_empty());
-    Ok((0..count)
-        .map(|_| given.next().unwrap_or("unknown").to_owned())
-        .collect())
+    Ok((0..count).map(|_| given.next().unwrap_or("unknown").to_owned()).collect())
 }
 
 /// Takes ownership of a descriptor that this process was started with.
@@ -70,9 +54,7 @@ fn own(fd: RawFd) -> Result<OwnedFd> {
     #[allow(unsafe_code)] // the only way from the number in the environment to an owner
     let inherited = unsafe { OwnedFd::from_raw_fd(fd) };
     // The copy is closed on exec, the inherited one was not.
-    inherited
-        .try_clone()
-        .with_context(|| format!("failed to copy descriptor {fd}"))
+    inherited.try_clone().with_context(|| format!("failed to copy descriptor {fd}"))
 }
 
 #[cfg(test)]
@@ -94,13 +76,8 @@ mod tests {
             ("7", "-1", "", None),
             ("7", "65", "", None),
         ] {
-            let expected =
-                expected.map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>());
-            assert_eq!(
-                names(pid, fds, given, 7).ok(),
-                expected,
-                "{pid} {fds} {given}"
-            );
+            let expected = expected.map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            assert_eq!(names(pid, fds, given, 7).ok(), expected, "{pid} {fds} {given}");
         }
     }
 

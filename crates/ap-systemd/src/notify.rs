@@ -38,12 +38,7 @@ fn send(name: &[u8], state: &str) -> Result<()> {
     address
         .and_then(|address| socket.send_to_addr(state.as_bytes(), &address))
         .map(drop)
-        .with_context(|| {
-            format!(
-                "failed to send {state} to {}",
-                String::from_utf8_lossy(name)
-            )
-        })
+        .with_context(|| format!("failed to send {state} to {}", String::from_utf8_lossy(name)))
 }
 
 /// How long systemd waits for a [`WATCHDOG`] before it restarts the service;
@@ -52,9 +47,7 @@ pub fn watchdog_interval() -> Option<Duration> {
     let number = |name| env::var(name).ok()?.parse::<u64>().ok();
     match number("WATCHDOG_PID") {
         Some(pid) if pid != u64::from(std::process::id()) => None,
-        _ => number("WATCHDOG_USEC")
-            .filter(|&micros| micros > 0)
-            .map(Duration::from_micros),
+        _ => number("WATCHDOG_USEC").filter(|&micros| micros > 0).map(Duration::from_micros),
     }
 }
 
@@ -68,14 +61,8 @@ mod tests {
         let name = format!("ap-notify-{}", std::process::id());
         let abstract_address = SocketAddr::from_abstract_name(&name).unwrap();
         for (socket, name) in [
-            (
-                UnixDatagram::bind(&path).unwrap(),
-                path.to_str().unwrap().to_owned(),
-            ),
-            (
-                UnixDatagram::bind_addr(&abstract_address).unwrap(),
-                format!("@{name}"),
-            ),
+            (UnixDatagram::bind(&path).unwrap(), path.to_str().unwrap().to_owned()),
+            (UnixDatagram::bind_addr(&abstract_address).unwrap(), format!("@{name}")),
         ] {
             send(name.as_bytes(), READY).unwrap();
             let mut text = [0; 16];

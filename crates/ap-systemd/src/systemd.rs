@@ -24,110 +24,78 @@ impl Systemd {
     /// The machine's systemd. `call_timeout` is the longest wait for an answer
     /// where no deadline is given; 5 s is generous, an answer takes about 1 ms.
     pub fn new(call_timeout: Duration) -> Self {
-        Self {
-            bus: Bus::new(None),
-            call_timeout,
-        }
+        Self { bus: Bus::new(None), call_timeout }
     }
 
     /// As `new`, on the bus at a D-Bus address, for tests.
     pub fn at(address: &str, call_timeout: Duration) -> Self {
-        Self {
-            bus: Bus::new(Some(address.to_owned())),
-            call_timeout,
-        }
+        Self { bus: Bus::new(Some(address.to_owned())), call_timeout }
     }
 
     /// A job from its queueing to its end.
     fn job(&self, method: &'static str, unit: &str, deadline: Duration) -> Result<()> {
         let name = unit.to_owned();
-        self.bus
-            .with(deadline, move |bus| jobs::run(bus, method, &name))
+        self.bus.with(deadline, move |bus| jobs::run(bus, method, &name))
     }
 
     /// A short call about one unit.
-    fn call(
-        &self,
-        unit: &str,
-        call: impl FnOnce(&Connection, &str) -> Result<()> + Send + 'static,
-    ) -> Result<()> {
+    fn call(&self, unit: &str, call: impl FnOnce(&Connection, &str) -> Result<()> + Send + 'static) -> Result<()> {
         let name = unit.to_owned();
-        self.bus
-            .with(self.call_timeout, move |bus| call(bus, &name))
+        self.bus.with(self.call_timeout, move |bus| call(bus, &name))
     }
 }
 
 /// systemd does not know the unit: there is nothing to stop, kill or reset.
-const NO_UNIT: [&str; 3] = [
-    "org.freedesktop.systemd1.NoSuchUnit",
-    "org.freedesktop.systemd1.NoSuchProcess",
-    "System.Error.ESRCH",
-];
+const NO_UNIT: [&str; 3] =
+    ["org.freedesktop.systemd1.NoSuchUnit", "org.freedesktop.systemd1.NoSuchProcess", "System.Error.ESRCH"];
 
 impl Units for Systemd {
     fn start(&self, unit: &str, deadline: Duration) -> Result<()> {
-        self.job("StartUnit", unit, deadline)
-            .with_context(|| format!("failed to start {unit}"))
+        self.job("StartUnit", unit, deadline).with_context(|| format!("failed to start {unit}"))
     }
 
     fn stop(&self, unit: &str, deadline: Duration) -> Result<()> {
-        unless(self.job("StopUnit", unit, deadline), &NO_UNIT)
-            .with_context(|| format!("failed to stop {unit}"))
+        unless(self.job("StopUnit", unit, deadline), &NO_UNIT).with_context(|| format!("failed to stop {unit}"))
     }
 
     fn restart(&self, unit: &str, deadline: Duration) -> Result<()> {
-        self.job("RestartUnit", unit, deadline)
-            .with_context(|| format!("failed to restart {unit}"))
+        self.job("RestartUnit", unit, deadline).with_context(|| format!("failed to restart {unit}"))
     }
 
     fn start_no_wait(&self, unit: &str) -> Result<()> {
-        self.call(unit, |bus, unit| {
-            jobs::queue(bus, "StartUnit", unit).map(drop)
-        })
-        .with_context(|| format!("failed to start {unit}"))
+        self.call(unit, |bus, unit| jobs::queue(bus, "StartUnit", unit).map(drop))
+            .with_context(|| format!("failed to start {unit}"))
     }
 
     fn stop_no_wait(&self, unit: &str) -> Result<()> {
-        let result = self.call(unit, |bus, unit| {
-            jobs::queue(bus, "StopUnit", unit).map(drop)
-        });
+        let result = self.call(unit, |bus, unit| jobs::queue(bus, "StopUnit", unit).map(drop));
         unless(result, &NO_UNIT).with_context(|| format!("failed to stop {unit}"))
     }
 
     fn kill(&self, unit: &str) -> Result<()> {
         const SIGKILL: i32 = 9;
-        let result = self.call(unit, |bus, unit| {
-            jobs::manager(bus, "KillUnit", &(unit, "all", SIGKILL)).map(drop)
-        });
+        let result = self.call(unit, |bus, unit| jobs::manager(bus, "KillUnit", &(unit, "all", SIGKILL)).map(drop));
         unless(result, &NO_UNIT).with_context(|| format!("failed to kill {unit}"))
     }
 
     fn wait_down(&self, unit: &str, deadline: Duration) -> Result<()> {
         let name = unit.to_owned();
-        self.bus
-            .with(deadline, move |bus| jobs::wait_down(bus, &name))
-            .with_context(|| format!("{unit} is not down"))
+        self.bus.with(deadline, move |bus| jobs::wait_down(bus, &name)).with_context(|| format!("{unit} is not down"))
     }
 
     fn unit_files(&self, changes: &[(FileChange, &[&str])]) -> Result<()> {
-        let changed =
-            changes
-                .iter()
-                .filter(|(_, units)| !units.is_empty())
-                .map(|&(change, units)| {
-                    let names: Vec<String> = units.iter().map(|&unit| unit.to_owned()).collect();
-                    let verb = match change {
-                        FileChange::Mask => "mask",
-                        FileChange::Unmask => "unmask",
-                        FileChange::Enable => "enable",
-                        FileChange::Disable => "disable",
-                    };
-                    self.bus
-                        .with(self.call_timeout, move |bus| {
-                            files::change(bus, change, &names)
-                        })
-                        .with_context(|| format!("failed to {verb} {}", units.join(" ")))
-                });
+        let changed = changes.iter().filter(|(_, units)| !units.is_empty()).map(|&(change, units)| {
+            let names: Vec<String> = units.iter().map(|&unit| unit.to_owned()).collect();
+            let verb = match change {
+                FileChange::Mask => "mask",
+                FileChange::Unmask => "unmask",
+                FileChange::Enable => "enable",
+                FileChange::Disable => "disable",
+            };
+            self.bus
+                .with(self.call_timeout, move |bus| files::change(bus, change, &names))
+                .with_context(|| format!("failed to {verb} {}", units.join(" ")))
+        });
         // One that fails must not keep the others from being changed and read. Read even
         // when nothing changed: the last attempt may have ended just before this.
         let results: Vec<Result<()>> = changed.collect();
@@ -137,9 +105,7 @@ impl Units for Systemd {
     }
 
     fn reset_failed(&self, unit: &str) -> Result<()> {
-        let result = self.call(unit, |bus, unit| {
-            jobs::manager(bus, "ResetFailedUnit", &(unit,)).map(drop)
-        });
+        let result = self.call(unit, |bus, unit| jobs::manager(bus, "ResetFailedUnit", &(unit,)).map(drop));
         unless(result, &NO_UNIT).with_context(|| format!("failed to reset {unit}"))
     }
 
@@ -153,9 +119,7 @@ impl Units for Systemd {
     fn shutting_down(&self) -> Result<bool> {
         // systemd says so as soon as shutdown.target is queued.
         self.bus
-            .with(self.call_timeout, |bus| {
-                jobs::manager_text(bus, "SystemState")
-            })
+            .with(self.call_timeout, |bus| jobs::manager_text(bus, "SystemState"))
             .map(|state| state == "stopping")
             .context("failed to read the state of the machine")
     }

@@ -83,9 +83,7 @@ pub trait Units: Send + Sync {
 
     /// The state of a unit; `inactive` and no file when it does not exist.
     fn state(&self, unit: &str) -> Result<UnitState> {
-        self.states(&[unit])?
-            .pop()
-            .ok_or_else(|| anyhow!("systemd said nothing of {unit}"))
+        self.states(&[unit])?.pop().ok_or_else(|| anyhow!("systemd said nothing of {unit}"))
     }
 
     /// The four units of a node.
@@ -98,13 +96,8 @@ pub trait Units: Send + Sync {
             config.unit(Service::Keepalived),
         ];
         let states = <[UnitState; 4]>::try_from(self.states(&names)?);
-        let [start, database, api, keepalived] = states
-            .map_err(|states| anyhow!("systemd told of {} units, asked for 4", states.len()))?;
-        Ok(observed::Units {
-            start,
-            database,
-            api,
-            keepalived,
-        })
+        let [start, database, api, keepalived] =
+            states.map_err(|states| anyhow!("systemd told of {} units, asked for 4", states.len()))?;
+        Ok(observed::Units { start, database, api, keepalived })
     }
 }

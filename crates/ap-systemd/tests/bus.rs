@@ -25,31 +25,17 @@ struct Daemon(Child, String);
 impl Daemon {
     fn start() -> Self {
         let mut child = Command::new("dbus-daemon")
-            .args([
-                "--session",
-                "--nofork",
-                "--nopidfile",
-                "--print-address=1",
-                "--address=unix:tmpdir=/tmp",
-            ])
+            .args(["--session", "--nofork", "--nopidfile", "--print-address=1", "--address=unix:tmpdir=/tmp"])
             .stdout(Stdio::piped())
             .spawn()
             .expect("dbus-daemon must be in PATH (Debian package dbus-daemon)");
         let mut address = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut address)
-            .unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
         Self(child, address.trim().to_owned())
     }
 
     fn signal(&self, signal: &str) {
-        assert!(
-            Command::new("kill")
-                .args([signal, &self.0.id().to_string()])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap().success());
     }
 }
 
@@ -83,14 +69,7 @@ impl Manager {
         assert_eq!(mode, "replace");
         let result = unit.trim_end_matches(".service");
         // Another's job first, then ours before its number is even known to the caller.
-        Self::job_removed(
-            &emitter,
-            6,
-            path("/job/6"),
-            "other.service".into(),
-            "failed".into(),
-        )
-        .await?;
+        Self::job_removed(&emitter, 6, path("/job/6"), "other.service".into(), "failed".into()).await?;
         if result != "never" {
             Self::job_removed(&emitter, 7, path("/job/7"), unit.clone(), result.into()).await?;
         }
@@ -102,17 +81,9 @@ impl Manager {
         Ok(path("/job/8"))
     }
 
-    fn mask_unit_files(
-        &self,
-        units: Vec<String>,
-        runtime: bool,
-        force: bool,
-    ) -> Vec<(String, String, String)> {
+    fn mask_unit_files(&self, units: Vec<String>, runtime: bool, force: bool) -> Vec<(String, String, String)> {
         assert!(!runtime && force);
-        self.calls
-            .lock()
-            .unwrap()
-            .push(format!("mask {}", units.join(" ")));
+        self.calls.lock().unwrap().push(format!("mask {}", units.join(" ")));
         Vec::new()
     }
 
@@ -149,12 +120,7 @@ fn manager(daemon: &Daemon) -> (Connection, Arc<Mutex<Vec<String>>>) {
         .unwrap()
         .name("org.freedesktop.systemd1")
         .unwrap()
-        .serve_at(
-            "/org/freedesktop/systemd1",
-            Manager {
-                calls: Arc::clone(&calls),
-            },
-        )
+        .serve_at("/org/freedesktop/systemd1", Manager { calls: Arc::clone(&calls) })
         .unwrap()
         .build()
         .unwrap();
@@ -192,10 +158,7 @@ fn unit_files_are_read_once_and_a_missing_one_is_no_error() {
     let systemd = Systemd::at(&daemon.1, LATE);
     systemd.mask(&["a.service", "b.service"]).unwrap();
     systemd.disable("nowhere.service").unwrap();
-    assert_eq!(
-        *calls.lock().unwrap(),
-        ["mask a.service b.service", "reload", "reload"]
-    );
+    assert_eq!(*calls.lock().unwrap(), ["mask a.service b.service", "reload", "reload"]);
     // A method this systemd does not have is not success.
     assert!(systemd.unmask(&["a.service"]).is_err());
 }
@@ -221,10 +184,7 @@ fn nothing_hangs_when_d_bus_does() {
     // Work that was given up ends, and everything is as before.
     let begun = Instant::now();
     while fresh.start("done.service", SOON).is_err() {
-        assert!(
-            begun.elapsed() < LATE,
-            "still failing after D-Bus has come back"
-        );
+        assert!(begun.elapsed() < LATE, "still failing after D-Bus has come back");
         thread::sleep(Duration::from_millis(10));
     }
     assert!(used.shutting_down().unwrap());
@@ -234,8 +194,5 @@ fn nothing_hangs_when_d_bus_does() {
 fn no_bus_at_all_is_an_error() {
     let systemd = Systemd::at("unix:path=/nonexistent/bus", SOON);
     let error = format!("{:#}", systemd.shutting_down().unwrap_err());
-    assert!(
-        error.starts_with("failed to read the state of the machine: D-Bus cannot be reached"),
-        "{error}"
-    );
+    assert!(error.starts_with("failed to read the state of the machine: D-Bus cannot be reached"), "{error}");
 }

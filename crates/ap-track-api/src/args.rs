@@ -65,11 +65,7 @@ impl Args {
                     redirects: self.redirects.unwrap_or(0),
                     start_timeout: Span::secs(0),
                 };
-                (
-                    api,
-                    ap_host::track::DEADLINE,
-                    ap_host::track::RUN_DIR.into(),
-                )
+                (api, ap_host::track::DEADLINE, ap_host::track::RUN_DIR.into())
             }
             None => {
                 let config = load_config(&config_path(self.config))?;
@@ -77,10 +73,6 @@ impl Args {
                 (config.api, deadline, run)
             }
         };
-        Ok(Plan {
-            api,
-            deadline: self.deadline.map_or(deadline, Span::get),
-            run: self.run_dir.unwrap_or(run),
-        })
+        Ok(Plan { api, deadline: self.deadline.map_or(deadline, Span::get), run: self.run_dir.unwrap_or(run) })
     }
 }

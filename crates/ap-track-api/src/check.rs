@@ -18,11 +18,8 @@ const LONGEST: u64 = 1 << 20;
 const CLIENT_MARGIN: Duration = Duration::from_millis(50);
 
 /// Where distributions keep the system's certificate authorities: Debian, Red Hat, SUSE.
-const SYSTEM_CAS: [&str; 3] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-];
+const SYSTEM_CAS: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
 
 /// Asks once. The deadline is for all of it, from name to last byte.
 pub fn run(api: Api, deadline: Duration) -> Verdict {
@@ -40,10 +37,7 @@ pub fn run(api: Api, deadline: Duration) -> Verdict {
 fn judge(api: &Api, status: u16, body: &[u8]) -> Verdict {
     let url = &api.health_url;
     if status != api.expect_status {
-        return Verdict::bad(format!(
-            "{url}: status {status} instead of {}",
-            api.expect_status
-        ));
+        return Verdict::bad(format!("{url}: status {status} instead of {}", api.expect_status));
     }
     match &api.expect_body {
         Some(text) if !contains(body, text.as_bytes()) => {
@@ -72,12 +66,7 @@ fn ask(api: &Api, deadline: Duration) -> Result<(u16, Vec<u8>)> {
     let agent = Agent::new_with_config(config.build());
     let answer = agent.get(&api.health_url).call().map_err(plain)?;
     let status = answer.status().as_u16();
-    let body = answer
-        .into_body()
-        .into_with_config()
-        .limit(LONGEST)
-        .read_to_vec()
-        .map_err(plain)?;
+    let body = answer.into_body().into_with_config().limit(LONGEST).read_to_vec().map_err(plain)?;
     Ok((status, body))
 }
 
@@ -107,11 +96,7 @@ fn tls(api: &Api) -> Result<TlsConfig> {
     }
     let file = match &api.ca_file {
         Some(file) => file.clone(),
-        None => match SYSTEM_CAS
-            .iter()
-            .map(PathBuf::from)
-            .find(|file| file.exists())
-        {
+        None => match SYSTEM_CAS.iter().map(PathBuf::from).find(|file| file.exists()) {
             Some(file) => file,
             None if api.health_url.starts_with("http:") => return Ok(tls.build()),
             None => bail!("the system has no certificate authorities, set api.ca-file"),
@@ -153,42 +138,12 @@ mod tests {
             start_timeout: Span::secs(1),
         };
         let table = [
-            (
-                api(200, None),
-                200,
-                "",
-                Verdict::good("http://h/: status 200"),
-            ),
-            (
-                api(204, None),
-                204,
-                "",
-                Verdict::good("http://h/: status 204"),
-            ),
-            (
-                api(200, None),
-                500,
-                "",
-                Verdict::bad("http://h/: status 500 instead of 200"),
-            ),
-            (
-                api(200, Some("ok")),
-                200,
-                "all ok now",
-                Verdict::good("http://h/: status 200"),
-            ),
-            (
-                api(200, Some("ok")),
-                200,
-                "o k",
-                Verdict::bad("http://h/: the body does not contain 'ok'"),
-            ),
-            (
-                api(200, Some("ok")),
-                200,
-                "",
-                Verdict::bad("http://h/: the body does not contain 'ok'"),
-            ),
+            (api(200, None), 200, "", Verdict::good("http://h/: status 200")),
+            (api(204, None), 204, "", Verdict::good("http://h/: status 204")),
+            (api(200, None), 500, "", Verdict::bad("http://h/: status 500 instead of 200")),
+            (api(200, Some("ok")), 200, "all ok now", Verdict::good("http://h/: status 200")),
+            (api(200, Some("ok")), 200, "o k", Verdict::bad("http://h/: the body does not contain 'ok'")),
+            (api(200, Some("ok")), 200, "", Verdict::bad("http://h/: the body does not contain 'ok'")),
         ];
         for (api, status, body, expected) in table {
             assert_eq!(judge(&api, status, body.as_bytes()), expected);

@@ -46,11 +46,7 @@ fn track(arguments: &[&str]) -> Output {
 fn assert_said(url: &str, arguments: &[&str], code: i32, said: &str) {
     let output = track(&[&["--url", url], arguments].concat());
     let out = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(
-        output.status.code(),
-        Some(code),
-        "{url} {arguments:?}: {out}"
-    );
+    assert_eq!(output.status.code(), Some(code), "{url} {arguments:?}: {out}");
     assert!(out.contains(said), "{out} instead of {said}");
 }
 
@@ -58,24 +54,13 @@ fn assert_said(url: &str, arguments: &[&str], code: i32, said: &str) {
 fn answers_decide() {
     const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nall ok";
     const ILL: &[u8] = b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n";
-    const AWAY: &[u8] =
-        b"HTTP/1.1 302 Away\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n";
+    const AWAY: &[u8] = b"HTTP/1.1 302 Away\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n";
     const SHORT: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\nall ok";
     let table: &[(&'static [u8], &[&str], i32, &str)] = &[
         (OK, &[], 0, "good: "),
         (OK, &["--expect-body", "ok"], 0, "good: "),
-        (
-            OK,
-            &["--expect-body", "fine"],
-            1,
-            "the body does not contain 'fine'",
-        ),
-        (
-            OK,
-            &["--expect-status", "204"],
-            1,
-            "status 200 instead of 204",
-        ),
+        (OK, &["--expect-body", "fine"], 1, "the body does not contain 'fine'"),
+        (OK, &["--expect-status", "204"], 1, "status 200 instead of 204"),
         (ILL, &[], 1, "status 500 instead of 200"),
         (ILL, &["--expect-status", "500"], 0, "good: "),
         (AWAY, &[], 1, "status 302 instead of 200"),
@@ -93,12 +78,7 @@ fn answers_decide() {
 fn a_redirect_is_followed_when_asked_for() {
     let there = server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false);
     let away = format!("HTTP/1.1 302 Away\r\nLocation: {there}\r\nContent-Length: 0\r\n\r\n");
-    assert_said(
-        &server(away.leak().as_bytes(), false),
-        &["--redirects", "1"],
-        0,
-        "good: ",
-    );
+    assert_said(&server(away.leak().as_bytes(), false), &["--redirects", "1"], 0, "good: ");
 }
 
 #[test]
@@ -107,17 +87,8 @@ fn a_hung_server_is_bad_before_the_deadline_of_keepalived() {
     let stuck = server(b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\nall ok", true);
     for url in [silent, stuck] {
         let before = Instant::now();
-        assert_said(
-            &url,
-            &["--deadline", "300ms"],
-            1,
-            "no complete answer in time",
-        );
-        assert!(
-            before.elapsed() < Duration::from_millis(900),
-            "{:?}",
-            before.elapsed()
-        );
+        assert_said(&url, &["--deadline", "300ms"], 1, "no complete answer in time");
+        assert!(before.elapsed() < Duration::from_millis(900), "{:?}", before.elapsed());
     }
 }
 
@@ -133,12 +104,7 @@ fn a_server_that_drips_is_bad_at_the_deadline() {
         }
     });
     let before = Instant::now();
-    assert_said(
-        &url,
-        &["--deadline", "300ms"],
-        1,
-        "no complete answer in time",
-    );
+    assert_said(&url, &["--deadline", "300ms"], 1, "no complete answer in time");
     assert!(before.elapsed() < Duration::from_millis(900));
 }
 
@@ -168,16 +134,8 @@ fn a_wrong_command_line_or_configuration_is_bad_too() {
         (&["--uri", "http://h/"], 64, "--url"),
         (&["--redirects", "1"], 64, "--url"),
         (&["--url", "http://h/", "--redirects", "11"], 64, "11"),
-        (
-            &["--url", "http://h/", "--config", "x"],
-            64,
-            "cannot be used with",
-        ),
-        (
-            &["--config", "/nonexistent/ap.toml"],
-            78,
-            "/nonexistent/ap.toml",
-        ),
+        (&["--url", "http://h/", "--config", "x"], 64, "cannot be used with"),
+        (&["--config", "/nonexistent/ap.toml"], 78, "/nonexistent/ap.toml"),
         (&["--url", "gopher://h/"], 1, ""),
         (&["--url", "nonsense"], 1, ""),
     ];

@@ -60,9 +60,7 @@ impl Args {
     pub fn resolve(self) -> Result<(Plan, PathBuf)> {
         let (mut plan, run) = match (self.socket, self.credentials) {
             (Some(socket), Some(credentials)) => {
-                let grace = self
-                    .writable_grace
-                    .unwrap_or(ap_core::config::Checks::default().writable_grace);
+                let grace = self.writable_grace.unwrap_or(ap_core::config::Checks::default().writable_grace);
                 let plan = Plan {
                     socket,
                     credentials: Credentials::read(&credentials)?,

@@ -34,8 +34,8 @@ pub fn ask(plan: &Plan, vip: bool) -> Result<Facts> {
         .write_timeout(Some(plan.deadline))
         .max_allowed_packet(Some(PACKET))
         .stmt_cache_size(0);
-    let mut connection = Conn::new(options)
-        .with_context(|| format!("failed to connect to the database at {socket}"))?;
+    let mut connection =
+        Conn::new(options).with_context(|| format!("failed to connect to the database at {socket}"))?;
     let (read_only, most, data, _): (String, u64, String, u64) = connection
         .query_first(STATE)
         .context("the database does not answer a query")?
@@ -47,9 +47,7 @@ pub fn ask(plan: &Plan, vip: bool) -> Result<Facts> {
     let replicas: Vec<Row> = if vip {
         Vec::new()
     } else {
-        connection
-            .query(REPLICAS)
-            .context("the database does not say how it replicates")?
+        connection.query(REPLICAS).context("the database does not say how it replicates")?
     };
     Ok(Facts {
         read_only: is_set(&read_only),
@@ -78,11 +76,7 @@ fn sql_error(replica: &Row) -> Option<String> {
 /// What an ordinary user may still write, in bytes.
 fn space(directory: &str) -> Option<u64> {
     let file_system = statvfs(directory).ok()?;
-    Some(
-        file_system
-            .blocks_available()
-            .saturating_mul(file_system.fragment_size()),
-    )
+    Some(file_system.blocks_available().saturating_mul(file_system.fragment_size()))
 }
 
 #[cfg(test)]
@@ -91,13 +85,7 @@ mod tests {
 
     #[test]
     fn read_only_has_many_spellings() {
-        for (value, expected) in [
-            ("0", false),
-            ("1", true),
-            ("OFF", false),
-            ("ON", true),
-            ("NO_LOCK", true),
-        ] {
+        for (value, expected) in [("0", false), ("1", true), ("OFF", false), ("ON", true), ("NO_LOCK", true)] {
             assert_eq!(is_set(value), expected, "{value}");
         }
     }

@@ -50,10 +50,7 @@ pub fn run(plan: Plan, pending: Option<Duration>) -> Found {
     let facts = within(deadline, move || look(&plan));
     match facts {
         Ok(Ok(facts)) => judge(&facts, pending, boottime(), grace),
-        Ok(Err(error)) => Found {
-            verdict: Verdict::bad(format!("{error:#}")),
-            pending,
-        },
+        Ok(Err(error)) => Found { verdict: Verdict::bad(format!("{error:#}")), pending },
         Err(verdict) => Found { verdict, pending },
     }
 }
@@ -78,10 +75,7 @@ fn promoting(state_file: &Path) -> bool {
 }
 
 fn judge(facts: &Facts, pending: Option<Duration>, now: Duration, grace: Duration) -> Found {
-    let bad = |reason: String| Found {
-        verdict: Verdict::bad(reason),
-        pending,
-    };
+    let bad = |reason: String| Found { verdict: Verdict::bad(reason), pending };
     if facts.full {
         return bad("every connection is taken (max_connections)".into());
     }
@@ -89,14 +83,9 @@ fn judge(facts: &Facts, pending: Option<Duration>, now: Duration, grace: Duratio
         return bad("the data directory's file system is full".into());
     }
     if let Some(error) = facts.sql_errors.first() {
-        return bad(format!(
-            "the SQL thread has stopped with error {error}, see SHOW ALL SLAVES STATUS"
-        ));
+        return bad(format!("the SQL thread has stopped with error {error}, see SHOW ALL SLAVES STATUS"));
     }
-    let good = |reason: &str, pending| Found {
-        verdict: Verdict::good(reason),
-        pending,
-    };
+    let good = |reason: &str, pending| Found { verdict: Verdict::good(reason), pending };
     if !facts.read_only {
         return good("answers, writable", None);
     }
@@ -108,17 +97,11 @@ fn judge(facts: &Facts, pending: Option<Duration>, now: Duration, grace: Duratio
     }
     let since = pending.unwrap_or(now);
     let verdict = if now.saturating_sub(since) > grace {
-        Verdict::bad(format!(
-            "holds the VIP and is read-only for longer than {}",
-            Span(grace)
-        ))
+        Verdict::bad(format!("holds the VIP and is read-only for longer than {}", Span(grace)))
     } else {
         Verdict::good("answers, holds the VIP and is still read-only")
     };
-    Found {
-        verdict,
-        pending: Some(since),
-    }
+    Found { verdict, pending: Some(since) }
 }
 
 #[cfg(test)]
@@ -129,55 +112,19 @@ mod tests {
     fn what_it_says_and_where_it_is_decide() {
         let sec = Duration::from_secs;
         let facts = Facts::default();
-        let read_only = Facts {
-            read_only: true,
-            ..facts.clone()
-        };
-        let held = Facts {
-            vip: true,
-            ..read_only.clone()
-        };
-        let broken = Facts {
-            sql_errors: vec!["1062".into()],
-            ..read_only.clone()
-        };
+        let read_only = Facts { read_only: true, ..facts.clone() };
+        let held = Facts { vip: true, ..read_only.clone() };
+        let broken = Facts { sql_errors: vec!["1062".into()], ..read_only.clone() };
         // Facts, pending since, verdict, then pending since.
         let table = [
             (facts.clone(), None, true, "answers, writable", None),
             (facts.clone(), Some(sec(7)), true, "answers, writable", None),
+            (read_only.clone(), Some(sec(7)), true, "answers, read-only", None),
+            (held.clone(), None, true, "answers, holds the VIP and is still read-only", Some(sec(100))),
+            (held.clone(), Some(sec(95)), true, "answers, holds the VIP and is still read-only", Some(sec(95))),
+            (held.clone(), Some(sec(94)), false, "holds the VIP and is read-only for longer than 5s", Some(sec(94))),
             (
-                read_only.clone(),
-                Some(sec(7)),
-                true,
-                "answers, read-only",
-                None,
-            ),
-            (
-                held.clone(),
-                None,
-                true,
-                "answers, holds the VIP and is still read-only",
-                Some(sec(100)),
-            ),
-            (
-                held.clone(),
-                Some(sec(95)),
-                true,
-                "answers, holds the VIP and is still read-only",
-                Some(sec(95)),
-            ),
-            (
-                held.clone(),
-                Some(sec(94)),
-                false,
-                "holds the VIP and is read-only for longer than 5s",
-                Some(sec(94)),
-            ),
-            (
-                Facts {
-                    promoting: true,
-                    ..held.clone()
-                },
+                Facts { promoting: true, ..held.clone() },
                 Some(sec(7)),
                 true,
                 "answers, read-only while being promoted",
@@ -190,46 +137,19 @@ mod tests {
                 "the SQL thread has stopped with error 1062, see SHOW ALL SLAVES STATUS",
                 None,
             ),
+            (Facts { full: true, ..facts.clone() }, None, false, "every connection is taken (max_connections)", None),
             (
-                Facts {
-                    full: true,
-                    ..facts.clone()
-                },
-                None,
-                false,
-                "every connection is taken (max_connections)",
-                None,
-            ),
-            (
-                Facts {
-                    space: Some(LEAST_SPACE - 1),
-                    ..facts.clone()
-                },
+                Facts { space: Some(LEAST_SPACE - 1), ..facts.clone() },
                 None,
                 false,
                 "the data directory's file system is full",
                 None,
             ),
-            (
-                Facts {
-                    space: Some(LEAST_SPACE),
-                    ..facts.clone()
-                },
-                None,
-                true,
-                "answers, writable",
-                None,
-            ),
+            (Facts { space: Some(LEAST_SPACE), ..facts.clone() }, None, true, "answers, writable", None),
         ];
         for (facts, pending, good, reason, then) in table {
             let found = judge(&facts, pending, sec(100), sec(5));
-            let (verdict, pending) = (
-                Verdict {
-                    good,
-                    reason: reason.into(),
-                },
-                then,
-            );
+            let (verdict, pending) = (Verdict { good, reason: reason.into() }, then);
             assert_eq!(found, Found { verdict, pending }, "{facts:?}");
         }
     }

@@ -27,7 +27,8 @@ impl Dir {
 
     fn credentials(&self, mode: u32) {
         let path = self.0.join("credentials.toml");
-        let text = "user = \"ap\"\npassword = \"sesame\"\nreplication-user = \"apr\"\nreplication-password = \"sesame\"\n";
+        let text =
+            "user = \"ap\"\npassword = \"sesame\"\nreplication-user = \"apr\"\nreplication-password = \"sesame\"\n";
         std::fs::write(&path, text).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
@@ -45,14 +46,7 @@ impl Dir {
 
     fn ask(&self, deadline: &str) -> Output {
         let (socket, credentials) = (self.path("sock"), self.path("credentials.toml"));
-        self.track(&[
-            "--socket",
-            &socket,
-            "--credentials",
-            &credentials,
-            "--deadline",
-            deadline,
-        ])
+        self.track(&["--socket", &socket, "--credentials", &credentials, "--deadline", deadline])
     }
 }
 
@@ -68,16 +62,9 @@ fn a_missing_socket_is_bad_and_named() {
     let output = dir.ask("5s");
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        said.starts_with("bad: failed to connect to the database at "),
-        "{said}"
-    );
+    assert!(said.starts_with("bad: failed to connect to the database at "), "{said}");
     assert!(said.contains("/sock"), "{said}");
-    assert!(
-        std::fs::read_to_string(dir.path("run/track/db"))
-            .unwrap()
-            .contains("\"good\":false")
-    );
+    assert!(std::fs::read_to_string(dir.path("run/track/db")).unwrap().contains("\"good\":false"));
 }
 
 #[test]
@@ -87,11 +74,7 @@ fn a_mute_server_is_bad_at_the_deadline() {
     let _listener = UnixListener::bind(dir.path("sock")).unwrap();
     let before = Instant::now();
     assert_eq!(dir.ask("300ms").status.code(), Some(1));
-    assert!(
-        before.elapsed() < Duration::from_millis(900),
-        "{:?}",
-        before.elapsed()
-    );
+    assert!(before.elapsed() < Duration::from_millis(900), "{:?}", before.elapsed());
 }
 
 #[test]
@@ -101,9 +84,7 @@ fn a_server_that_talks_nonsense_is_bad() {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             // As MariaDB says it: error 1040 in place of a greeting.
-            let _ = stream
-                .unwrap()
-                .write_all(b"\x17\0\0\0\xff\x10\x04Too many connections");
+            let _ = stream.unwrap().write_all(b"\x17\0\0\0\xff\x10\x04Too many connections");
         }
     });
     let output = dir.ask("5s");
@@ -119,10 +100,7 @@ fn credentials_open_to_others_are_refused() {
     let output = dir.ask("5s");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(78), "{errors}");
-    assert!(
-        errors.contains("credentials.toml: has mode 0644"),
-        "{errors}"
-    );
+    assert!(errors.contains("credentials.toml: has mode 0644"), "{errors}");
 }
 
 #[test]
@@ -131,16 +109,8 @@ fn a_wrong_command_line_or_configuration_is_bad_too() {
     let table: &[(&[&str], i32, &str)] = &[
         (&["--socket", "/x"], 64, "--credentials"),
         (&["--vip", "192.0.2.10"], 64, "--socket"),
-        (
-            &["--config", "/nonexistent/ap.toml"],
-            78,
-            "/nonexistent/ap.toml",
-        ),
-        (
-            &["--socket", "/x", "--credentials", "/nonexistent/c"],
-            78,
-            "/nonexistent/c",
-        ),
+        (&["--config", "/nonexistent/ap.toml"], 78, "/nonexistent/ap.toml"),
+        (&["--socket", "/x", "--credentials", "/nonexistent/c"], 78, "/nonexistent/c"),
     ];
     for (arguments, code, said) in table {
         let output = dir.track(arguments);

@@ -51,15 +51,8 @@ impl Args {
     pub fn resolve(self) -> Result<Plan, LoadError> {
         let (what, deadline, run) = match self.nic {
             Some(nic) => {
-                let what = What::One {
-                    nic,
-                    address: self.address,
-                };
-                (
-                    what,
-                    ap_host::track::DEADLINE,
-                    ap_host::track::RUN_DIR.into(),
-                )
+                let what = What::One { nic, address: self.address };
+                (what, ap_host::track::DEADLINE, ap_host::track::RUN_DIR.into())
             }
             None => {
                 let config = load_config(&config_path(self.config))?;

@@ -13,10 +13,7 @@ use ap_net::watch::Watch;
 /// What is checked.
 pub enum What {
     /// One interface, with the address or with any.
-    One {
-        nic: String,
-        address: Option<Ipv4Addr>,
-    },
+    One { nic: String, address: Option<Ipv4Addr> },
     /// The interface and address of whichever of the hosts this machine is.
     OwnOf(Vec<Host>),
 }
@@ -55,20 +52,11 @@ fn judge(what: &What, nics: &Nics) -> Verdict {
         What::One { nic, address } => judge_nic(nics, nic, *address),
         What::OwnOf(hosts) => {
             let addresses = nics.addresses();
-            let own: Vec<_> = hosts
-                .iter()
-                .filter(|host| addresses.contains(&host.address))
-                .collect();
+            let own: Vec<_> = hosts.iter().filter(|host| addresses.contains(&host.address)).collect();
             match own.as_slice() {
                 [host] => judge_nic(nics, &host.nic, Some(host.address)),
-                [] => Verdict::bad(format!(
-                    "this machine has no host's address ({})",
-                    list(hosts)
-                )),
-                _ => Verdict::bad(format!(
-                    "this machine has more than one host's address ({})",
-                    list(hosts)
-                )),
+                [] => Verdict::bad(format!("this machine has no host's address ({})", list(hosts))),
+                _ => Verdict::bad(format!("this machine has more than one host's address ({})", list(hosts))),
             }
         }
     }
@@ -90,9 +78,7 @@ fn judge_nic(nics: &Nics, name: &str, address: Option<Ipv4Addr>) -> Verdict {
         return Verdict::bad(format!("{name} has no carrier"));
     }
     match address {
-        Some(address) if !nic.addresses.contains(&address) => {
-            Verdict::bad(format!("{name} does not carry {address}"))
-        }
+        Some(address) if !nic.addresses.contains(&address) => Verdict::bad(format!("{name} does not carry {address}")),
         None if nic.addresses.is_empty() => Verdict::bad(format!("{name} carries no IPv4 address")),
         Some(address) => Verdict::good(format!("{name} is up and carries {address}")),
         None => Verdict::good(format!("{name} is up and carries an address")),
@@ -108,90 +94,38 @@ mod tests {
     const PEER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 12);
 
     fn nic(name: &str, up: bool, carrier: bool, addresses: &[Ipv4Addr]) -> Nic {
-        Nic {
-            name: name.into(),
-            up,
-            carrier,
-            addresses: addresses.to_vec(),
-        }
+        Nic { name: name.into(), up, carrier, addresses: addresses.to_vec() }
     }
 
     #[test]
     fn one_interface() {
         let table = [
-            (
-                nic("eth0", true, true, &[OWN]),
-                Some(OWN),
-                "good: eth0 is up and carries 192.0.2.11",
-            ),
-            (
-                nic("eth0", true, true, &[OWN]),
-                None,
-                "good: eth0 is up and carries an address",
-            ),
-            (
-                nic("eth1", true, true, &[OWN]),
-                None,
-                "bad: eth0 does not exist",
-            ),
-            (
-                nic("eth0", false, false, &[OWN]),
-                None,
-                "bad: eth0 is administratively down",
-            ),
-            (
-                nic("eth0", true, false, &[OWN]),
-                None,
-                "bad: eth0 has no carrier",
-            ),
-            (
-                nic("eth0", true, true, &[]),
-                None,
-                "bad: eth0 carries no IPv4 address",
-            ),
-            (
-                nic("eth0", true, true, &[PEER]),
-                Some(OWN),
-                "bad: eth0 does not carry 192.0.2.11",
-            ),
+            (nic("eth0", true, true, &[OWN]), Some(OWN), "good: eth0 is up and carries 192.0.2.11"),
+            (nic("eth0", true, true, &[OWN]), None, "good: eth0 is up and carries an address"),
+            (nic("eth1", true, true, &[OWN]), None, "bad: eth0 does not exist"),
+            (nic("eth0", false, false, &[OWN]), None, "bad: eth0 is administratively down"),
+            (nic("eth0", true, false, &[OWN]), None, "bad: eth0 has no carrier"),
+            (nic("eth0", true, true, &[]), None, "bad: eth0 carries no IPv4 address"),
+            (nic("eth0", true, true, &[PEER]), Some(OWN), "bad: eth0 does not carry 192.0.2.11"),
         ];
         for (nic, address, expected) in table {
-            let what = What::One {
-                nic: "eth0".into(),
-                address,
-            };
+            let what = What::One { nic: "eth0".into(), address };
             assert_eq!(said(judge(&what, &Nics(vec![nic]))), expected);
         }
     }
 
     #[test]
     fn the_own_host_is_found_by_its_address() {
-        let host = |name: &str, address, nic: &str| Host {
-            name: name.into(),
-            address,
-            nic: nic.into(),
-        };
+        let host = |name: &str, address, nic: &str| Host { name: name.into(), address, nic: nic.into() };
         let what = What::OwnOf(vec![host("one", OWN, "eth0"), host("two", PEER, "eth1")]);
         let none = "bad: this machine has no host's address (192.0.2.11, 192.0.2.12)";
         let both = "bad: this machine has more than one host's address (192.0.2.11, 192.0.2.12)";
         let table = [
+            (vec![nic("eth0", true, true, &[OWN])], "good: eth0 is up and carries 192.0.2.11"),
+            (vec![nic("eth1", true, true, &[PEER])], "good: eth1 is up and carries 192.0.2.12"),
+            (vec![nic("eth1", true, true, &[OWN])], "bad: eth0 does not exist"),
             (
-                vec![nic("eth0", true, true, &[OWN])],
-                "good: eth0 is up and carries 192.0.2.11",
-            ),
-            (
-                vec![nic("eth1", true, true, &[PEER])],
-                "good: eth1 is up and carries 192.0.2.12",
-            ),
-            (
-                vec![nic("eth1", true, true, &[OWN])],
-                "bad: eth0 does not exist",
-            ),
-            (
-                vec![
-                    nic("eth0", true, true, &[]),
-                    nic("eth1", true, true, &[OWN]),
-                ],
+                vec![nic("eth0", true, true, &[]), nic("eth1", true, true, &[OWN])],
                 "bad: eth0 does not carry 192.0.2.11",
             ),
             (vec![nic("eth0", true, true, &[])], none),
@@ -203,10 +137,6 @@ mod tests {
     }
 
     fn said(verdict: Verdict) -> String {
-        format!(
-            "{}: {}",
-            if verdict.good { "good" } else { "bad" },
-            verdict.reason
-        )
+        format!("{}: {}", if verdict.good { "good" } else { "bad" }, verdict.reason)
     }
 }

@@ -17,12 +17,7 @@ impl Run {
     }
 
     fn track(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_ap-track-nic"))
-            .args(arguments)
-            .arg("--run-dir")
-            .arg(&self.0)
-            .output()
-            .unwrap()
+        Command::new(env!("CARGO_BIN_EXE_ap-track-nic")).args(arguments).arg("--run-dir").arg(&self.0).output().unwrap()
     }
 
     fn kept(&self) -> String {
@@ -40,21 +35,9 @@ impl Drop for Run {
 fn verdicts_are_exit_codes_and_are_kept() {
     let run = Run::new("verdicts");
     let table: &[(&[&str], i32, &str)] = &[
-        (
-            &["--nic", "lo"],
-            0,
-            "good: lo is up and carries an address\n",
-        ),
-        (
-            &["--nic", "lo", "--address", "127.0.0.1"],
-            0,
-            "good: lo is up and carries 127.0.0.1\n",
-        ),
-        (
-            &["--nic", "lo", "--address", "192.0.2.11"],
-            1,
-            "bad: lo does not carry 192.0.2.11\n",
-        ),
+        (&["--nic", "lo"], 0, "good: lo is up and carries an address\n"),
+        (&["--nic", "lo", "--address", "127.0.0.1"], 0, "good: lo is up and carries 127.0.0.1\n"),
+        (&["--nic", "lo", "--address", "192.0.2.11"], 1, "bad: lo does not carry 192.0.2.11\n"),
         (&["--nic", "none0"], 1, "bad: none0 does not exist\n"),
     ];
     for (arguments, code, said) in table {
@@ -70,18 +53,10 @@ fn verdicts_are_exit_codes_and_are_kept() {
 fn waiting_ends_at_its_deadline_or_at_once() {
     let run = Run::new("wait");
     let before = Instant::now();
-    assert_eq!(
-        run.track(&["--nic", "none0", "--wait", "300ms"])
-            .status
-            .code(),
-        Some(1)
-    );
+    assert_eq!(run.track(&["--nic", "none0", "--wait", "300ms"]).status.code(), Some(1));
     assert!(before.elapsed() >= Duration::from_millis(300));
     assert!(before.elapsed() < Duration::from_secs(3));
-    assert_eq!(
-        run.track(&["--nic", "lo", "--wait", "1h"]).status.code(),
-        Some(0)
-    );
+    assert_eq!(run.track(&["--nic", "lo", "--wait", "1h"]).status.code(), Some(0));
 }
 
 #[test]
@@ -89,17 +64,9 @@ fn a_wrong_command_line_or_configuration_is_bad_too() {
     let run = Run::new("wrong");
     let table: &[(&[&str], i32, &str)] = &[
         (&["--nick", "lo"], 64, "--nic"),
-        (
-            &["--nic", "lo", "--address", "here"],
-            64,
-            "invalid value 'here'",
-        ),
+        (&["--nic", "lo", "--address", "here"], 64, "invalid value 'here'"),
         (&["--nic", "lo", "--config", "x"], 64, "cannot be used with"),
-        (
-            &["--config", "/nonexistent/ap.toml"],
-            78,
-            "/nonexistent/ap.toml",
-        ),
+        (&["--config", "/nonexistent/ap.toml"], 78, "/nonexistent/ap.toml"),
     ];
     for (arguments, code, said) in table {
         let output = run.track(arguments);
@@ -124,23 +91,13 @@ fn a_configuration_is_found_by_the_environment() {
     "#;
     let track = |text: String| {
         std::fs::write(&config, text).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_ap-track-nic"))
-            .env("AP_CONFIG", &config)
-            .output()
-            .unwrap()
+        Command::new(env!("CARGO_BIN_EXE_ap-track-nic")).env("AP_CONFIG", &config).output().unwrap()
     };
     let output = track(format!("paths.run = {:?}\n{text}", run.0));
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        run.kept().contains("this machine has no host's address"),
-        "{}",
-        run.kept()
-    );
+    assert!(run.kept().contains("this machine has no host's address"), "{}", run.kept());
     let output = track(text.replace("vip", "vipp"));
     assert_eq!(output.status.code(), Some(78));
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        errors.contains("unknown key 'vipp'") && errors.contains("did you mean 'vip'?"),
-        "{errors}"
-    );
+    assert!(errors.contains("unknown key 'vipp'") && errors.contains("did you mean 'vip'?"), "{errors}");
 }

@@ -26,12 +26,7 @@ pub fn answer(store: &dyn Store, request: &Request) -> Response {
         (_, ["healthz" | "quote"] | ["users", _]) => return wrong_method("GET"),
         _ => return Response::error(404, "there is only /users, /users/ID, /quote and /healthz"),
     };
-    result.unwrap_or_else(|invalid| {
-        Response::json(
-            400,
-            &json!({ "error": invalid.message, "field": invalid.field }),
-        )
-    })
+    result.unwrap_or_else(|invalid| Response::json(400, &json!({ "error": invalid.message, "field": invalid.field })))
 }
 
 /// Whether this request is the one that is served even when the house is full.
@@ -73,20 +68,14 @@ fn page(query: &str) -> Result<(i64, u32), Invalid> {
         match part.split_once('=').unwrap_or((part, "")) {
             ("after", text) => {
                 let number = text.parse().ok().filter(|n| *n >= 0);
-                after = number
-                    .ok_or_else(|| Invalid::field("after", "must be a whole number from 0"))?;
+                after = number.ok_or_else(|| Invalid::field("after", "must be a whole number from 0"))?;
             }
             ("limit", text) => {
                 let number = text.parse().ok().filter(|n| (1..=PAGE_MAX).contains(n));
-                limit = number.ok_or_else(|| {
-                    Invalid::field("limit", "must be a whole number from 1 to 10000")
-                })?;
+                limit = number.ok_or_else(|| Invalid::field("limit", "must be a whole number from 1 to 10000"))?;
             }
             (other, _) => {
-                return Err(Invalid::field(
-                    other,
-                    "is not known; there is \"after\" and \"limit\"",
-                ));
+                return Err(Invalid::field(other, "is not known; there is \"after\" and \"limit\""));
             }
         }
     }
@@ -114,16 +103,9 @@ fn add(store: &dyn Store, body: &[u8]) -> Result<Response, Invalid> {
 /// `outcome` lets a client know whether it may simply send the request again.
 fn failed(failure: Failure) -> Response {
     match failure {
-        Failure::NotDone(reason) => {
-            Response::json(503, &json!({ "error": reason, "outcome": "not-done" }))
-        }
-        Failure::Unknown(reason) => {
-            Response::json(503, &json!({ "error": reason, "outcome": "unknown" }))
-        }
-        Failure::Duplicate => Response::json(
-            409,
-            &json!({ "error": "there is a user of that id", "field": "id" }),
-        ),
+        Failure::NotDone(reason) => Response::json(503, &json!({ "error": reason, "outcome": "not-done" })),
+        Failure::Unknown(reason) => Response::json(503, &json!({ "error": reason, "outcome": "unknown" })),
+        Failure::Duplicate => Response::json(409, &json!({ "error": "there is a user of that id", "field": "id" })),
     }
 }
 
@@ -142,10 +124,7 @@ mod tests {
     }
 
     fn ada() -> User {
-        User {
-            id: 7,
-            name: "Ada".into(),
-        }
+        User { id: 7, name: "Ada".into() }
     }
 
     impl Store for Fake {
@@ -207,10 +186,7 @@ mod tests {
         ];
         for (line, body, status, part) in table {
             let got = ask(None, line, body);
-            assert!(
-                got.0 == status && got.1.contains(part),
-                "{line} {body}: {got:?}"
-            );
+            assert!(got.0 == status && got.1.contains(part), "{line} {body}: {got:?}");
         }
     }
 
@@ -229,10 +205,7 @@ mod tests {
         ];
         for (line, failure, status, part) in table {
             let got = ask(Some(failure), line, r#"{"name":"Ada"}"#);
-            assert!(
-                got.0 == status && got.1.contains(part),
-                "{line} {failure:?}: {got:?}"
-            );
+            assert!(got.0 == status && got.1.contains(part), "{line} {failure:?}: {got:?}");
         }
     }
 }

@@ -80,13 +80,7 @@ pub struct Account {
 // Written by hand so that no debug output ever holds the password.
 impl std::fmt::Debug for Account {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{}@{} on {}",
-            self.user,
-            self.database,
-            self.socket.display()
-        )
+        write!(f, "{}@{} on {}", self.user, self.database, self.socket.display())
     }
 }
 
@@ -104,26 +98,12 @@ pub struct Timeouts {
 impl Args {
     /// Checks what the types cannot and reads the password; on failure with the exit code to use.
     pub fn settings(self) -> Result<Settings, (u8, anyhow::Error)> {
-        let password = self
-            .password_file
-            .as_deref()
-            .map(read_password)
-            .transpose()
-            .map_err(|e| (CONFIG, e))?;
+        let password = self.password_file.as_deref().map(read_password).transpose().map_err(|e| (CONFIG, e))?;
         Ok(Settings {
             listen: self.listen,
-            account: Account {
-                socket: self.socket,
-                database: self.database,
-                user: self.user,
-                password,
-            },
+            account: Account { socket: self.socket, database: self.database, user: self.user, password },
             workers: self.workers.into(),
-            timeouts: Timeouts {
-                health: self.health_timeout,
-                read: self.read_timeout,
-                write: self.write_timeout,
-            },
+            timeouts: Timeouts { health: self.health_timeout, read: self.read_timeout, write: self.write_timeout },
         })
     }
 }
@@ -132,9 +112,7 @@ impl Args {
 fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Err(e) => Err(format!("{e}; write for instance 600ms or 2s")),
-        Ok(d) if d.is_zero() || d > Duration::from_secs(600) => {
-            Err("must be more than 0 and at most 10m".into())
-        }
+        Ok(d) if d.is_zero() || d > Duration::from_secs(600) => Err("must be more than 0 and at most 10m".into()),
         Ok(d) => Ok(d),
     }
 }
@@ -142,15 +120,13 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// The first line of the file, which must be closed to others.
 fn read_password(path: &Path) -> Result<String> {
     let name = path.display();
-    let meta = std::fs::metadata(path)
-        .with_context(|| format!("failed to read the password file {name}"))?;
+    let meta = std::fs::metadata(path).with_context(|| format!("failed to read the password file {name}"))?;
     let mode = meta.permissions().mode() & 0o777;
     ensure!(
         mode & 0o007 == 0,
         "the password file {name} is open to everyone (mode {mode:04o}): type chmod 0600 {name}"
     );
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("failed to read the password file {name}"))?;
+    let text = std::fs::read_to_string(path).with_context(|| format!("failed to read the password file {name}"))?;
     let line = text.lines().next().unwrap_or_default();
     ensure!(!line.is_empty(), "the password file {name} is empty");
     Ok(line.to_owned())
@@ -172,11 +148,7 @@ mod tests {
             ("soon", None),
         ];
         for (input, expected) in table {
-            assert_eq!(
-                duration(input).ok(),
-                expected.map(Duration::from_millis),
-                "{input}"
-            );
+            assert_eq!(duration(input).ok(), expected.map(Duration::from_millis), "{input}");
         }
     }
 

@@ -30,12 +30,7 @@ pub struct Database {
 impl Database {
     /// Starts the workers; connections are opened when first needed.
     pub fn start(settings: &Settings) -> io::Result<Self> {
-        let Settings {
-            account,
-            workers,
-            timeouts,
-            ..
-        } = settings;
+        let Settings { account, workers, timeouts, .. } = settings;
         Ok(Self {
             health: Pool::start("health", links(account, 1, timeouts.health))?,
             read: Pool::start("read", links(account, *workers, timeouts.read))?,
@@ -61,10 +56,7 @@ fn links(account: &Account, count: usize, silence: Duration) -> Vec<Link> {
 }
 
 fn silent(deadline: Duration) -> String {
-    format!(
-        "the database gave no answer within {}",
-        humantime::format_duration(deadline)
-    )
+    format!("the database gave no answer within {}", humantime::format_duration(deadline))
 }
 
 impl Store for Database {
@@ -86,17 +78,14 @@ impl Store for Database {
         let deadline = self.timeouts.write;
         match self.write.run(deadline, move |link| link.add(user)) {
             Ok(result) => result,
-            Err(Late::NotStarted) => {
-                Err(Failure::NotDone("all workers wait for the database".into()))
-            }
+            Err(Late::NotStarted) => Err(Failure::NotDone("all workers wait for the database".into())),
             Err(Late::Running) => Err(Failure::Unknown(silent(deadline))),
         }
     }
 
     fn quote(&self) -> Result<Option<Quote>, Failure> {
         self.reading(|conn| {
-            let row =
-                conn.query_first("SELECT quote, author FROM quotes ORDER BY RAND() LIMIT 1")?;
+            let row = conn.query_first("SELECT quote, author FROM quotes ORDER BY RAND() LIMIT 1")?;
             Ok(row.map(|(quote, author)| Quote { quote, author }))
         })
     }
@@ -104,13 +93,9 @@ impl Store for Database {
     fn health(&self) -> Result<(), Failure> {
         let deadline = self.timeouts.health;
         // A real table, so that a server which merely accepts connections does not pass.
-        let look = |link: &mut Link| {
-            link.repeatable(|conn| conn.query_drop("SELECT id FROM users ORDER BY id LIMIT 1"))
-        };
-        let verdict = self
-            .health
-            .run(deadline, look)
-            .unwrap_or_else(|_| Err(Failure::NotDone(silent(deadline))));
+        let look =
+            |link: &mut Link| link.repeatable(|conn| conn.query_drop("SELECT id FROM users ORDER BY id LIMIT 1"));
+        let verdict = self.health.run(deadline, look).unwrap_or_else(|_| Err(Failure::NotDone(silent(deadline))));
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.as_ref() != Some(&verdict) {
             match &verdict {

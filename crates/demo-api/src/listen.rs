@@ -53,18 +53,12 @@ struct House {
 fn prepare(settings: &Settings) -> Result<(TcpListener, Arc<House>)> {
     let node = nix::unistd::gethostname().context("failed to read the host name")?;
     // The standard library sets SO_REUSEADDR, so a restart need not wait for old connections.
-    let listener = TcpListener::bind(settings.listen)
-        .with_context(|| format!("failed to listen on {}", settings.listen))?;
+    let listener =
+        TcpListener::bind(settings.listen).with_context(|| format!("failed to listen on {}", settings.listen))?;
     let store = Database::start(settings).context("failed to start the workers")?;
-    let address = listener
-        .local_addr()
-        .context("failed to read the listening address")?;
+    let address = listener.local_addr().context("failed to read the listening address")?;
     log::info!("listening on {address}, database {:?}", settings.account);
-    let house = House {
-        store,
-        node: node.to_string_lossy().into_owned(),
-        open: AtomicUsize::new(0),
-    };
+    let house = House { store, node: node.to_string_lossy().into_owned(), open: AtomicUsize::new(0) };
     Ok((listener, Arc::new(house)))
 }
 
@@ -114,25 +108,17 @@ impl Client {
     fn serve(stream: TcpStream, house: &House, reserved: bool) -> io::Result<()> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(SEND))?;
-        let mut client = Self {
-            stream,
-            buffer: Vec::new(),
-        };
+        let mut client = Self { stream, buffer: Vec::new() };
         let idle = if reserved { IDLE_RESERVED } else { IDLE };
         while let Some(request) = client.next(idle)? {
             let (response, keep_alive) = match request {
                 Ok(request) if reserved && !api::is_health(&request) => {
                     (Response::error(503, "too many connections"), false)
                 }
-                Ok(request) => (
-                    api::answer(&house.store as &dyn Store, &request),
-                    request.keep_alive && !reserved,
-                ),
+                Ok(request) => (api::answer(&house.store as &dyn Store, &request), request.keep_alive && !reserved),
                 Err(refusal) => (refusal, false),
             };
-            client
-                .stream
-                .write_all(&response.to_bytes(&house.node, keep_alive))?;
+            client.stream.write_all(&response.to_bytes(&house.node, keep_alive))?;
             if !keep_alive {
                 break;
             }
@@ -164,18 +150,13 @@ impl Client {
             }
             let left = started.map_or(idle, |at| ARRIVAL.saturating_sub(at.elapsed()));
             if left.is_zero() {
-                return Ok(Some(Err(Response::error(
-                    408,
-                    "the request took too long to arrive",
-                ))));
+                return Ok(Some(Err(Response::error(408, "the request took too long to arrive"))));
             }
             self.stream.set_read_timeout(Some(left))?;
             let mut chunk = [0; 4096];
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Ok(None),
-                Ok(length) => self
-                    .buffer
-                    .extend_from_slice(chunk.get(..length).unwrap_or_default()),
+                Ok(length) => self.buffer.extend_from_slice(chunk.get(..length).unwrap_or_default()),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 // Idle: close without a word. Mid-request: the look at `left` above answers.
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock && started.is_some() => {}

@@ -18,11 +18,7 @@ use args::{Args, UNAVAILABLE, USAGE};
 use clap::Parser;
 
 fn main() -> ExitCode {
-    env_logger::Builder::new()
-        .filter_level(log::LevelFilter::Info)
-        .parse_default_env()
-        .format_timestamp(None)
-        .init();
+    env_logger::Builder::new().filter_level(log::LevelFilter::Info).parse_default_env().format_timestamp(None).init();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(e) => {

@@ -45,10 +45,7 @@ pub struct Invalid {
 impl Invalid {
     /// A complaint about one field or parameter.
     pub fn field(field: &str, what: &str) -> Self {
-        Self {
-            field: Some(field.into()),
-            message: format!("\"{field}\" {what}"),
-        }
+        Self { field: Some(field.into()), message: format!("\"{field}\" {what}") }
     }
 }
 
@@ -56,16 +53,10 @@ impl NewUser {
     /// Reads `{"id": 7, "name": "Ada"}`, where `id` may be missing or null.
     /// Taken apart by hand, because serde's messages do not name the field.
     pub fn from_json(body: &[u8]) -> Result<Self, Invalid> {
-        let whole = |message: String| Invalid {
-            field: None,
-            message,
-        };
-        let value: Value = serde_json::from_slice(body)
-            .map_err(|e| whole(format!("the body is not JSON: {e}")))?;
+        let whole = |message: String| Invalid { field: None, message };
+        let value: Value = serde_json::from_slice(body).map_err(|e| whole(format!("the body is not JSON: {e}")))?;
         let Value::Object(fields) = value else {
-            return Err(whole(
-                "the body must be a JSON object such as {\"name\": \"Ada\"}".into(),
-            ));
+            return Err(whole("the body must be a JSON object such as {\"name\": \"Ada\"}".into()));
         };
         let mut id = None;
         let mut name = None;
@@ -74,18 +65,12 @@ impl NewUser {
                 ("id", Value::Null) => {}
                 ("id", value) => {
                     let number = value.as_i64().filter(|n| *n >= 1);
-                    id =
-                        Some(number.ok_or_else(|| {
-                            Invalid::field("id", "must be a whole number from 1")
-                        })?);
+                    id = Some(number.ok_or_else(|| Invalid::field("id", "must be a whole number from 1"))?);
                 }
                 ("name", Value::String(text)) => name = Some(text),
                 ("name", _) => return Err(Invalid::field("name", "must be a string")),
                 _ => {
-                    return Err(Invalid::field(
-                        &key,
-                        "is not known; a user has \"id\" and \"name\"",
-                    ));
+                    return Err(Invalid::field(&key, "is not known; a user has \"id\" and \"name\""));
                 }
             }
         }
@@ -110,16 +95,10 @@ mod tests {
             (r#"{"name": "Ada"}"#, Ok(None)),
             (r#"{"id": null, "name": "Ada"}"#, Ok(None)),
             (r#"{"id": 7, "name": "Ada"}"#, Ok(Some(7))),
-            (
-                r#"{"name": "Ada", "id": 9223372036854775807}"#,
-                Ok(Some(i64::MAX)),
-            ),
+            (r#"{"name": "Ada", "id": 9223372036854775807}"#, Ok(Some(i64::MAX))),
             (&fits, Ok(None)),
             (&long, Err(Some("name"))),
-            (
-                r#"{"id": 9223372036854775808, "name": "Ada"}"#,
-                Err(Some("id")),
-            ),
+            (r#"{"id": 9223372036854775808, "name": "Ada"}"#, Err(Some("id"))),
             (r#"{"id": 0, "name": "Ada"}"#, Err(Some("id"))),
             (r#"{"id": -1, "name": "Ada"}"#, Err(Some("id"))),
             (r#"{"id": 1.5, "name": "Ada"}"#, Err(Some("id"))),

@@ -47,12 +47,7 @@ impl<C> Queue<C> {
         loop {
             match waiting.jobs.pop_front() {
                 Some((_, work)) => return work,
-                None => {
-                    waiting = self
-                        .more
-                        .wait(waiting)
-                        .unwrap_or_else(PoisonError::into_inner)
-                }
+                None => waiting = self.more.wait(waiting).unwrap_or_else(PoisonError::into_inner),
             }
         }
     }
@@ -66,13 +61,8 @@ pub struct Pool<C> {
 impl<C: Send + 'static> Pool<C> {
     /// Starts one thread for each of `owned`.
     pub fn start(name: &str, owned: impl IntoIterator<Item = C>) -> io::Result<Self> {
-        let queue = Arc::new(Queue {
-            waiting: Mutex::new(Waiting {
-                last: 0,
-                jobs: VecDeque::new(),
-            }),
-            more: Condvar::new(),
-        });
+        let queue =
+            Arc::new(Queue { waiting: Mutex::new(Waiting { last: 0, jobs: VecDeque::new() }), more: Condvar::new() });
         for mut own in owned {
             let queue = Arc::clone(&queue);
             thread::Builder::new().name(name.into()).spawn(move || {

@@ -17,12 +17,6 @@ const QUOTES: &[(&str, &str)] = &[
 pub fn any() -> Quote {
     // The standard library's hash keys are random, which is random enough here.
     let index = RandomState::new().hash_one(0u8) as usize % QUOTES.len();
-    let (quote, author) = QUOTES
-        .get(index)
-        .copied()
-        .unwrap_or(("Everything flows.", "Heraclitus"));
-    Quote {
-        quote: quote.into(),
-        author: author.into(),
-    }
+    let (quote, author) = QUOTES.get(index).copied().unwrap_or(("Everything flows.", "Heraclitus"));
+    Quote { quote: quote.into(), author: author.into() }
 }

@@ -44,9 +44,7 @@ pub fn parse(buffer: &[u8]) -> Parsed {
     let length = match head.parse(buffer) {
         Ok(httparse::Status::Complete(length)) if length <= HEAD_MAX => length,
         Ok(httparse::Status::Partial) if buffer.len() <= HEAD_MAX => {
-            return Parsed::Partial {
-                wants_continue: false,
-            };
+            return Parsed::Partial { wants_continue: false };
         }
         Ok(_) | Err(httparse::Error::TooManyHeaders) => {
             return refused(431, "the request's headers are too long");
@@ -102,14 +100,7 @@ pub fn parse(buffer: &[u8]) -> Parsed {
 fn digits(value: &[u8]) -> Option<usize> {
     let all = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
     // More digits than fit is certainly more than we take.
-    all.then(|| {
-        str::from_utf8(value)
-            .ok()?
-            .parse()
-            .ok()
-            .or(Some(usize::MAX))
-    })
-    .flatten()
+    all.then(|| str::from_utf8(value).ok()?.parse().ok().or(Some(usize::MAX))).flatten()
 }
 
 fn refused(status: u16, message: &str) -> Parsed {
@@ -133,20 +124,10 @@ mod tests {
                 "GET /users?after=3&limit=2 HTTP/1.1\r\nconnection: Close\r\n\r\n",
                 ("GET", "/users", "after=3&limit=2", "", false),
             ),
-            (
-                "POST /users HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}",
-                ("POST", "/users", "", "{}", true),
-            ),
+            ("POST /users HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}", ("POST", "/users", "", "{}", true)),
         ];
         for (text, (method, path, query, body, keep_alive)) in table {
-            let expected = (
-                method.into(),
-                path.into(),
-                query.into(),
-                body.into(),
-                keep_alive,
-                text.len(),
-            );
+            let expected = (method.into(), path.into(), query.into(), body.into(), keep_alive, text.len());
             assert_eq!(whole(text), expected, "{text:?}");
         }
     }
@@ -154,14 +135,10 @@ mod tests {
     #[test]
     fn what_follows_is_left_alone() {
         let first = "POST /users HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}";
-        let Parsed::Whole(request, length) = parse(format!("{first}GET / HTTP/1.1\r\n").as_bytes())
-        else {
+        let Parsed::Whole(request, length) = parse(format!("{first}GET / HTTP/1.1\r\n").as_bytes()) else {
             panic!("not a whole request");
         };
-        assert_eq!(
-            (request.body.as_slice(), length),
-            (b"{}".as_slice(), first.len())
-        );
+        assert_eq!((request.body.as_slice(), length), (b"{}".as_slice(), first.len()));
     }
 
     #[test]
@@ -177,26 +154,14 @@ mod tests {
             ("", Err(false)),
             ("GET / HT", Err(false)),
             ("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{", Err(false)),
-            (
-                "POST / HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
-                Err(true),
-            ),
-            (
-                "POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
-                Ok(400),
-            ),
+            ("POST / HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n", Err(true)),
+            ("POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", Ok(400)),
             ("POST / HTTP/1.1\r\nContent-Length: +2\r\n\r\n{}", Ok(400)),
             ("POST / HTTP/1.1\r\nContent-Length: 2, 2\r\n\r\n{}", Ok(400)),
             ("POST / HTTP/1.1\r\nContent-Length:\r\n\r\n{}", Ok(400)),
             ("POST / HTTP/1.1\r\nContent-Length: 65537\r\n\r\n", Ok(413)),
-            (
-                "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
-                Ok(413),
-            ),
-            (
-                "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
-                Ok(501),
-            ),
+            ("POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n", Ok(413)),
+            ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", Ok(501)),
             ("GET / HTTP/3.0\r\n\r\n", Ok(400)),
             ("\x16\x03\x01", Ok(400)),
             (&long, Ok(431)),

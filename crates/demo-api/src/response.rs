@@ -19,12 +19,7 @@ impl Response {
     /// A value as JSON.
     pub fn json(status: u16, value: &impl Serialize) -> Self {
         match serde_json::to_string(value) {
-            Ok(body) => Self {
-                status,
-                body: body + "\n",
-                content_type: "application/json",
-                headers: Vec::new(),
-            },
+            Ok(body) => Self { status, body: body + "\n", content_type: "application/json", headers: Vec::new() },
             Err(e) => Self::text(500, &format!("failed to write JSON: {e}")),
         }
     }
@@ -36,12 +31,7 @@ impl Response {
 
     /// One line of plain text.
     pub fn text(status: u16, line: &str) -> Self {
-        Self {
-            status,
-            body: format!("{line}\n"),
-            content_type: "text/plain; charset=utf-8",
-            headers: Vec::new(),
-        }
+        Self { status, body: format!("{line}\n"), content_type: "text/plain; charset=utf-8", headers: Vec::new() }
     }
 
     /// Adds a header.
@@ -92,18 +82,10 @@ mod tests {
 
     #[test]
     fn responses() {
-        let bytes = Response::text(200, "ok")
-            .with("Allow", "GET")
-            .to_bytes("node1", false);
+        let bytes = Response::text(200, "ok").with("Allow", "GET").to_bytes("node1", false);
         let text = String::from_utf8(bytes).unwrap();
         assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
-        assert!(
-            text.contains("\r\nX-Node: node1\r\n") && text.contains("\r\nAllow: GET\r\n"),
-            "{text}"
-        );
-        assert!(
-            text.contains("\r\nConnection: close\r\n") && text.ends_with("\r\n\r\nok\n"),
-            "{text}"
-        );
+        assert!(text.contains("\r\nX-Node: node1\r\n") && text.contains("\r\nAllow: GET\r\n"), "{text}");
+        assert!(text.contains("\r\nConnection: close\r\n") && text.ends_with("\r\n\r\nok\n"), "{text}");
     }
 }

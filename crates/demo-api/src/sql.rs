@@ -27,9 +27,8 @@ impl Link {
     /// Nothing is opened yet. `silence` is the longest the server may leave a
     /// call unanswered.
     pub fn new(account: &Account, silence: Duration) -> Self {
-        let locks = format!(
-            "SET SESSION lock_wait_timeout={LOCK_WAIT_SECS}, innodb_lock_wait_timeout={LOCK_WAIT_SECS}"
-        );
+        let locks =
+            format!("SET SESSION lock_wait_timeout={LOCK_WAIT_SECS}, innodb_lock_wait_timeout={LOCK_WAIT_SECS}");
         let opts = OptsBuilder::new()
             .socket(Some(account.socket.to_string_lossy()))
             .db_name(Some(&account.database))
@@ -39,19 +38,13 @@ impl Link {
             .read_timeout(Some(silence))
             .write_timeout(Some(silence))
             .init(vec![locks]);
-        Self {
-            opts: opts.into(),
-            conn: None,
-        }
+        Self { opts: opts.into(), conn: None }
     }
 
     /// Runs `f`; if a connection kept from before fails, once more on a fresh
     /// one. For what may be repeated only. A connection that saw an error is
     /// not used again.
-    pub fn repeatable<T>(
-        &mut self,
-        f: impl Fn(&mut Conn) -> Result<T, Error>,
-    ) -> Result<T, Failure> {
+    pub fn repeatable<T>(&mut self, f: impl Fn(&mut Conn) -> Result<T, Error>) -> Result<T, Failure> {
         if let Some(conn) = &mut self.conn {
             match f(conn) {
                 Ok(value) => return Ok(value),
@@ -73,10 +66,7 @@ impl Link {
         let Some(mut conn) = self.conn.take() else {
             return Err(Failure::NotDone("no connection".into()));
         };
-        let insert = conn.exec_drop(
-            "INSERT INTO users (id, name) VALUES (?, ?)",
-            (user.id, &user.name),
-        );
+        let insert = conn.exec_drop("INSERT INTO users (id, name) VALUES (?, ?)", (user.id, &user.name));
         if let Err(e) = insert {
             if conn.query_drop("ROLLBACK").is_ok() {
                 self.conn = Some(conn);
@@ -90,17 +80,11 @@ impl Link {
         match conn.query_drop("COMMIT") {
             Ok(()) => {
                 self.conn = Some(conn);
-                Ok(User {
-                    id: user.id.unwrap_or(picked),
-                    name: user.name,
-                })
+                Ok(User { id: user.id.unwrap_or(picked), name: user.name })
             }
             // Refused before anything was written to the binary log.
             Err(Error::MySqlError(e)) if e.code == READ_ONLY => Err(not_done(Error::MySqlError(e))),
-            Err(e) => Err(Failure::Unknown(format!(
-                "the commit got no answer: {}",
-                reason(&e)
-            ))),
+            Err(e) => Err(Failure::Unknown(format!("the commit got no answer: {}", reason(&e)))),
         }
     }
 }
@@ -130,22 +114,12 @@ mod tests {
     #[test]
     fn reasons() {
         let server = |code, message: &str| {
-            Error::MySqlError(MySqlError {
-                state: "HY000".into(),
-                message: message.into(),
-                code,
-            })
+            Error::MySqlError(MySqlError { state: "HY000".into(), message: message.into(), code })
         };
         let table = [
             (server(1290, "--read-only"), "the database is read-only"),
-            (
-                server(1146, "no table"),
-                "the database says: no table (1146)",
-            ),
-            (
-                Error::IoError(std::io::Error::other("gone")),
-                "the database does not answer: gone",
-            ),
+            (server(1146, "no table"), "the database says: no table (1146)"),
+            (Error::IoError(std::io::Error::other("gone")), "the database does not answer: gone"),
             (
                 Error::DriverError(DriverError::CouldNotConnect(Some((
                     "/sock".into(),
@@ -169,10 +143,7 @@ mod tests {
             password: None,
         };
         let mut link = Link::new(&account, Duration::from_secs(1));
-        let user = NewUser {
-            id: None,
-            name: "Ada".into(),
-        };
+        let user = NewUser { id: None, name: "Ada".into() };
         assert!(matches!(link.add(user), Err(Failure::NotDone(_))));
     }
 }

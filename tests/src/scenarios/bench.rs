@@ -27,24 +27,11 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("lab-vrrp", vrrp),
 ];
 
-const SETUP: Setup = Setup {
-    name: "bare",
-    options: || Options {
-        nics: ["host0", "lan0"],
-        ..Options::default()
-    },
-    install,
-};
+const SETUP: Setup =
+    Setup { name: "bare", options: || Options { nics: ["host0", "lan0"], ..Options::default() }, install };
 
 const fn scenario(name: &'static str, run: fn(&Pair) -> Result<Counts>) -> Scenario {
-    Scenario {
-        name,
-        fault: "lab",
-        default: true,
-        timeout: Duration::from_secs(120),
-        setup: &SETUP,
-        run,
-    }
+    Scenario { name, fault: "lab", default: true, timeout: Duration::from_secs(120), setup: &SETUP, run }
 }
 
 /// A database that answers on the network, on both nodes for themselves.
@@ -96,31 +83,19 @@ fn boot(pair: &Pair) -> Result<Counts> {
         let database = node.run("systemctl is-active mariadb")?;
         ensure!(database == "active", "database is {database}");
         for address in [&GATEWAY, &CLIENT, &pair.peer(node).address()] {
-            ensure!(
-                ping(node, address),
-                "{} does not reach {address}",
-                node.name()
-            );
+            ensure!(ping(node, address), "{} does not reach {address}", node.name());
         }
         let name = node.run(&format!("hostname; ls /sys/class/net/{}", node.nic()))?;
         ensure!(name.starts_with(node.name()), "named {name}");
     }
     checker::same(&pair.a, &pair.b, TABLE)?;
     pair.a.sql("INSERT INTO lab.writes VALUES (1, 1)")?;
-    ensure!(
-        checker::same(&pair.a, &pair.b, TABLE).is_err(),
-        "difference not seen"
-    );
+    ensure!(checker::same(&pair.a, &pair.b, TABLE).is_err(), "difference not seen");
     let port = (pair.a.address(), 9).into();
-    let refused = pair
-        .lab
-        .as_client(move || http::request(port, "GET", "/", "", Duration::from_secs(1)))?;
+    let refused = pair.lab.as_client(move || http::request(port, "GET", "/", "", Duration::from_secs(1)))?;
     ensure!(refused.is_err(), "something answers on port 9");
     let rebooted = pair.b.reboot()?;
-    Ok(Counts {
-        note: format!("reboot {:.1} s", rebooted.as_secs_f64()),
-        ..Counts::default()
-    })
+    Ok(Counts { note: format!("reboot {:.1} s", rebooted.as_secs_f64()), ..Counts::default() })
 }
 
 fn power(pair: &Pair) -> Result<Counts> {
@@ -129,22 +104,12 @@ fn power(pair: &Pair) -> Result<Counts> {
     pair.a.power_off()?;
     let off = fault.elapsed();
     ensure!(pair.a.run("true").is_err(), "node a runs on");
-    ensure!(
-        !ping(&pair.b, pair.a.address()),
-        "node a answers without power"
-    );
+    ensure!(!ping(&pair.b, pair.a.address()), "node a answers without power");
     let boot = pair.a.power_on()?;
     let (mut counts, _) = recovered(pair, writer, fault)?;
     let boots = pair.a.run("journalctl --list-boots --quiet | wc -l")?;
-    ensure!(
-        boots == "3",
-        "journal knows {boots} boots, not setup, start and power loss"
-    );
-    counts.note = format!(
-        "off {:.3} s, boot {:.2} s",
-        off.as_secs_f64(),
-        boot.as_secs_f64()
-    );
+    ensure!(boots == "3", "journal knows {boots} boots, not setup, start and power loss");
+    counts.note = format!("off {:.3} s, boot {:.2} s", off.as_secs_f64(), boot.as_secs_f64());
     Ok(counts)
 }
 
@@ -154,9 +119,7 @@ fn network(pair: &Pair) -> Result<Counts> {
     let fault = Instant::now();
     let carrier = |expected: &'static str| {
         let file = format!("cat /sys/class/net/{}/carrier", a.nic());
-        wait_for("the carrier", Duration::from_secs(2), || {
-            Ok(equals(a.run(&file)?.as_str(), &expected))
-        })
+        wait_for("the carrier", Duration::from_secs(2), || Ok(equals(a.run(&file)?.as_str(), &expected)))
     };
     a.cut_cable()?;
     carrier("0")?;
@@ -164,9 +127,7 @@ fn network(pair: &Pair) -> Result<Counts> {
     a.plug_cable()?;
     carrier("1")?;
     let reach = |from: &Node, to: &Node, expected: bool| {
-        wait_for("the network", Duration::from_secs(5), || {
-            Ok(equals(ping(from, to.address()), &expected))
-        })
+        wait_for("the network", Duration::from_secs(5), || Ok(equals(ping(from, to.address()), &expected)))
     };
     reach(a, b, true)?;
     a.isolate()?;
@@ -177,10 +138,7 @@ fn network(pair: &Pair) -> Result<Counts> {
     reach(a, b, true)?;
     pair.partition()?;
     reach(a, b, false)?;
-    ensure!(
-        ping(a, GATEWAY) && ping(b, CLIENT),
-        "partition cuts off the gateway"
-    );
+    ensure!(ping(a, GATEWAY) && ping(b, CLIENT), "partition cuts off the gateway");
     pair.heal()?;
     reach(a, b, true)?;
     pair.lab.gateway(false)?;
@@ -202,17 +160,12 @@ fn freeze(pair: &Pair) -> Result<Counts> {
     let writer = writer(pair)?;
     let fault = Instant::now();
     pair.a.freeze()?;
-    let frozen = pair
-        .a
-        .sh("systemctl is-active mariadb", Duration::from_millis(500));
+    let frozen = pair.a.sh("systemctl is-active mariadb", Duration::from_millis(500));
     ensure!(frozen.is_err(), "systemd answers while frozen: {frozen:?}");
     std::thread::sleep(Duration::from_secs(1));
     pair.a.thaw()?;
     let (counts, outage) = recovered(pair, writer, fault)?;
-    ensure!(
-        outage.length > Duration::from_secs(1),
-        "frozen for {outage:?} only"
-    );
+    ensure!(outage.length > Duration::from_secs(1), "frozen for {outage:?} only");
     pair.a.freeze()?;
     pair.a.power_off()?;
     pair.a.power_on()?;
@@ -224,24 +177,16 @@ fn processes(pair: &Pair) -> Result<Counts> {
     let writer = writer(pair)?;
     let fault = Instant::now();
     let process = a.pid_of("mariadb.service")?;
-    ensure!(
-        a.unit_processes("mariadb.service") == [process],
-        "not one process"
-    );
+    ensure!(a.unit_processes("mariadb.service") == [process], "not one process");
     a.signal_main("mariadb.service", Signal::SIGSTOP)?;
     std::thread::sleep(Duration::from_millis(500));
     a.signal_unit("mariadb.service", Signal::SIGCONT)?;
     writer.wait_acknowledged(Instant::now(), Duration::from_secs(5))?;
     a.signal_unit("mariadb.service", Signal::SIGKILL)?;
     // Debian's unit starts it again after five seconds.
-    wait_for("a new mariadbd", Duration::from_secs(20), || {
-        Ok(holds(a.pid_of("mariadb.service")? != process))
-    })?;
+    wait_for("a new mariadbd", Duration::from_secs(20), || Ok(holds(a.pid_of("mariadb.service")? != process)))?;
     let (counts, outage) = recovered(pair, writer, fault)?;
-    ensure!(
-        outage.length > Duration::from_millis(500),
-        "stopped for {outage:?} only"
-    );
+    ensure!(outage.length > Duration::from_millis(500), "stopped for {outage:?} only");
     Ok(counts)
 }
 
@@ -254,10 +199,7 @@ fn disk(pair: &Pair) -> Result<Counts> {
         node.sql(&rows)
     };
     pair.a.fill_disk()?;
-    ensure!(
-        insert(&pair.a, 1).is_err(),
-        "a full disk takes eight megabytes"
-    );
+    ensure!(insert(&pair.a, 1).is_err(), "a full disk takes eight megabytes");
     insert(&pair.b, 1)?;
     pair.a.free_disk()?;
     insert(&pair.a, 2)?;
@@ -280,10 +222,7 @@ fn vrrp(pair: &Pair) -> Result<Counts> {
     let has = |node: &Node, expected: bool| {
         wait_for("the VIP", Duration::from_secs(10), || {
             let addresses = node.run("ip -o -4 address")?;
-            Ok(equals(
-                addresses.contains(&format!(" {vip}/32 ")),
-                &expected,
-            ))
+            Ok(equals(addresses.contains(&format!(" {vip}/32 ")), &expected))
         })
     };
     let (a, b) = (&pair.a, &pair.b);
@@ -313,15 +252,8 @@ fn vrrp(pair: &Pair) -> Result<Counts> {
     ensure!(history.overlap(fault, Instant::now()).is_none(), "overlap");
     // No replication here: what a acknowledged is not on b, and the checker must see it.
     let missing = checker::check(b, TABLE, &history)?.missing.len();
-    ensure!(
-        missing == turns[0].acknowledged,
-        "{missing} missing, not {turns:?}"
-    );
+    ensure!(missing == turns[0].acknowledged, "{missing} missing, not {turns:?}");
     a.power_on()?;
     checker::check(a, TABLE, &history)?;
-    Ok(Counts {
-        acknowledged: history.acknowledged().count(),
-        outage: Some(outage.length),
-        ..Counts::default()
-    })
+    Ok(Counts { acknowledged: history.acknowledged().count(), outage: Some(outage.length), ..Counts::default() })
 }

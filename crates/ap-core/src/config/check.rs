@@ -31,29 +31,14 @@ struct Findings(Vec<Problem>);
 
 impl Findings {
     /// Notes a problem unless `good`.
-    fn need(
-        &mut self,
-        good: bool,
-        key: &str,
-        value: impl fmt::Display,
-        allowed: impl Into<String>,
-    ) {
+    fn need(&mut self, good: bool, key: &str, value: impl fmt::Display, allowed: impl Into<String>) {
         if !good {
-            self.0.push(Problem {
-                key: key.to_owned(),
-                value: value.to_string(),
-                allowed: allowed.into(),
-            });
+            self.0.push(Problem { key: key.to_owned(), value: value.to_string(), allowed: allowed.into() });
         }
     }
 
     fn path(&mut self, key: &str, path: &Path) {
-        self.need(
-            path.is_absolute(),
-            key,
-            path.display(),
-            "must be an absolute path",
-        );
+        self.need(path.is_absolute(), key, path.display(), "must be an absolute path");
     }
 }
 
@@ -75,9 +60,7 @@ impl Config {
         f.need(
             codename.first().is_some_and(u8::is_ascii_lowercase)
                 && codename.len() <= 16
-                && codename
-                    .iter()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == b'-'),
+                && codename.iter().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == b'-'),
             "codename",
             &self.codename,
             "must be a letter and up to 15 letters, digits or hyphens, all lower case",
@@ -89,12 +72,7 @@ impl Config {
             ("keepalived.unit", &self.keepalived.unit),
         ];
         for (n, (key, unit)) in units.into_iter().enumerate() {
-            f.need(
-                is_service(unit),
-                key,
-                unit,
-                "must be the name of a systemd unit ending in .service",
-            );
+            f.need(is_service(unit), key, unit, "must be the name of a systemd unit ending in .service");
             f.need(
                 units[..n].iter().all(|(_, other)| *other != unit),
                 key,
@@ -135,10 +113,7 @@ impl Config {
             f.need(
                 !host.name.is_empty()
                     && host.name.len() <= 64
-                    && host
-                        .name
-                        .bytes()
-                        .all(|c| c.is_ascii_alphanumeric() || b"._-".contains(&c)),
+                    && host.name.bytes().all(|c| c.is_ascii_alphanumeric() || b"._-".contains(&c)),
                 &key("name"),
                 &host.name,
                 "must be 1 to 64 letters, digits, dots, hyphens or underscores",
@@ -170,12 +145,7 @@ impl Config {
         }
         for witness in &self.pair.witness {
             f.need(
-                !self
-                    .host
-                    .iter()
-                    .map(|host| host.address)
-                    .chain([self.vip])
-                    .any(|own| *witness == own),
+                !self.host.iter().map(|host| host.address).chain([self.vip]).any(|own| *witness == own),
                 "pair.witness",
                 witness,
                 "must be a third machine: neither a host of the pair nor the VIP",
@@ -213,12 +183,7 @@ impl Config {
             api.expect_status,
             "must be an HTTP status, 100 to 599",
         );
-        f.need(
-            api.redirects <= 10,
-            "api.redirects",
-            api.redirects,
-            "must be 0 to 10",
-        );
+        f.need(api.redirects <= 10, "api.redirects", api.redirects, "must be 0 to 10");
         f.need(
             api.expect_body.as_ref().is_none_or(|text| !text.is_empty()),
             "api.expect-body",
@@ -243,10 +208,7 @@ impl Config {
         if let Some(ca_file) = &self.api.ca_file {
             f.path("api.ca-file", ca_file);
         }
-        for (key, command) in [
-            ("alert.command", &self.alert.command),
-            ("fence.command", &self.fence.command),
-        ] {
+        for (key, command) in [("alert.command", &self.alert.command), ("fence.command", &self.fence.command)] {
             if let Some(program) = command.first() {
                 f.path(key, Path::new(program));
             }
@@ -260,26 +222,13 @@ impl Config {
     }
 
     fn check_numbers(&self, f: &mut Findings) {
-        f.need(
-            self.keepalived.virtual_router_id != 0,
-            "keepalived.virtual-router-id",
-            0,
-            "must be 1 to 255",
-        );
+        f.need(self.keepalived.virtual_router_id != 0, "keepalived.virtual-router-id", 0, "must be 1 to 255");
         f.need(self.check.fall != 0, "check.fall", 0, "must be 1 or more");
         f.need(self.check.rise != 0, "check.rise", 0, "must be 1 or more");
-        for (key, port) in [
-            ("database.port", self.database.port),
-            ("pair.port", self.pair.port),
-        ] {
+        for (key, port) in [("database.port", self.database.port), ("pair.port", self.pair.port)] {
             f.need(port != 0, key, port, "must be 1 to 65535");
         }
-        f.need(
-            self.pair.port != self.database.port,
-            "pair.port",
-            self.pair.port,
-            "must not be database.port",
-        );
+        f.need(self.pair.port != self.database.port, "pair.port", self.pair.port, "must not be database.port");
     }
 }
 

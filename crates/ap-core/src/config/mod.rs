@@ -248,9 +248,7 @@ pub struct Fence {
 
 /// Values used where the file is silent.
 mod default {
-    use super::{
-        Alert, Checks, Database, Fence, Hooks, Keepalived, Pair, Paths, Scheduler, Span, Start,
-    };
+    use super::{Alert, Checks, Database, Fence, Hooks, Keepalived, Pair, Paths, Scheduler, Span, Start};
 
     pub fn codename() -> String {
         "ap".into()
@@ -293,13 +291,7 @@ mod default {
 
     impl Default for Checks {
         fn default() -> Self {
-            Self {
-                interval: Span::secs(2),
-                timeout: Span::secs(1),
-                fall: 1,
-                rise: 2,
-                writable_grace: Span::secs(5),
-            }
+            Self { interval: Span::secs(2), timeout: Span::secs(1), fall: 1, rise: 2, writable_grace: Span::secs(5) }
         }
     }
 
@@ -320,11 +312,7 @@ mod default {
 
     impl Default for Start {
         fn default() -> Self {
-            Self {
-                scheduler: Scheduler::Boot,
-                delay: Span::secs(0),
-                nic_timeout: Span::secs(60),
-            }
+            Self { scheduler: Scheduler::Boot, delay: Span::secs(0), nic_timeout: Span::secs(60) }
         }
     }
 
@@ -343,20 +331,13 @@ mod default {
 
     impl Default for Alert {
         fn default() -> Self {
-            Self {
-                command: Vec::new(),
-                timeout: Span::secs(5),
-            }
+            Self { command: Vec::new(), timeout: Span::secs(5) }
         }
     }
 
     impl Default for Fence {
         fn default() -> Self {
-            Self {
-                command: Vec::new(),
-                required: false,
-                timeout: Span::secs(10),
-            }
+            Self { command: Vec::new(), required: false, timeout: Span::secs(10) }
         }
     }
 }
@@ -388,11 +369,7 @@ impl Config {
     }
 
     fn or_named(&self, path: &Path, parent: &str) -> PathBuf {
-        if path.as_os_str().is_empty() {
-            PathBuf::from(parent).join(&self.codename)
-        } else {
-            path.to_path_buf()
-        }
+        if path.as_os_str().is_empty() { PathBuf::from(parent).join(&self.codename) } else { path.to_path_buf() }
     }
 
     /// The state of this node: `STATE/state.toml`.

@@ -46,17 +46,9 @@ impl std::error::Error for ConfigError {}
 /// Wrong TOML, unknown keys (with the nearest known one), wrong types, and
 /// whatever [`Config::check`] finds.
 pub fn parse(text: &str, file: &str) -> Result<Config, ConfigError> {
-    let config: Config =
-        toml::from_str(text).map_err(|error| ConfigError::Shape(explain(text, file, &error)))?;
+    let config: Config = toml::from_str(text).map_err(|error| ConfigError::Shape(explain(text, file, &error)))?;
     let problems = config.check();
-    if problems.is_empty() {
-        Ok(config)
-    } else {
-        Err(ConfigError::Sense {
-            file: file.to_owned(),
-            problems,
-        })
-    }
+    if problems.is_empty() { Ok(config) } else { Err(ConfigError::Sense { file: file.to_owned(), problems }) }
 }
 
 /// One line for what serde and the TOML reader found.
@@ -82,11 +74,7 @@ fn explain(text: &str, file: &str, error: &toml::de::Error) -> String {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    1 + text
-        .bytes()
-        .take(offset)
-        .filter(|byte| *byte == b'\n')
-        .count()
+    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
 }
 
 /// Takes serde's "unknown field `a`, expected one of `b`, `c`" apart: the
@@ -128,11 +116,10 @@ fn find_value(value: &Spanned<DeValue<'_>>, span: &Range<usize>) -> Option<(Stri
             let (path, value) = find(table, span)?;
             Some((format!(".{path}"), value))
         }
-        DeValue::Array(items) if items.iter().any(|item| item.get_ref().is_table()) => {
-            items.iter().enumerate().find_map(|(n, item)| {
-                find_value(item, span).map(|(path, value)| (format!("[{n}]{path}"), value))
-            })
-        }
+        DeValue::Array(items) if items.iter().any(|item| item.get_ref().is_table()) => items
+            .iter()
+            .enumerate()
+            .find_map(|(n, item)| find_value(item, span).map(|(path, value)| (format!("[{n}]{path}"), value))),
         _ => (here.start <= span.start && span.end <= here.end).then_some((String::new(), here)),
     }
 }
@@ -165,21 +152,13 @@ unit = "demo-api.service"
     #[test]
     fn mistakes_are_named_with_file_line_key_and_value() {
         let table: &[(&str, &str, &str)] = &[
-            (
-                "vip = ",
-                "vipp = ",
-                "unknown key 'vipp' in ap.toml line 1, did you mean 'vip'?",
-            ),
+            ("vip = ", "vipp = ", "unknown key 'vipp' in ap.toml line 1, did you mean 'vip'?"),
             (
                 "[api]",
                 "[pair]\nask-intervall = \"1s\"\n[api]",
                 "unknown key 'ask-intervall' in ap.toml line 11, did you mean 'ask-interval'?",
             ),
-            (
-                "[api]",
-                "[apis]",
-                "unknown key 'apis' in ap.toml line 10, did you mean 'api'?",
-            ),
+            ("[api]", "[apis]", "unknown key 'apis' in ap.toml line 10, did you mean 'api'?"),
             (
                 "nic = \"eth1\"",
                 "nic = \"eth1\"\nzzz = 1",
@@ -190,11 +169,7 @@ unit = "demo-api.service"
                 "nic = 7",
                 "ap.toml line 9: host[1].nic = 7: invalid type: integer '7', expected a string",
             ),
-            (
-                "192.0.2.10",
-                "192.0.2.300",
-                "ap.toml line 1: vip = \"192.0.2.300\": invalid IPv4 address syntax",
-            ),
+            ("192.0.2.10", "192.0.2.300", "ap.toml line 1: vip = \"192.0.2.300\": invalid IPv4 address syntax"),
             (
                 "[api]",
                 "[pair]\nlease = \"3\"\n[api]",
@@ -210,21 +185,9 @@ unit = "demo-api.service"
                 "[keepalived]\nhooks = \"pipe\"\n[api]",
                 "ap.toml line 11: keepalived.hooks = \"pipe\": unknown variant 'pipe', expected 'fifo' or 'notify'",
             ),
-            (
-                "unit = \"demo-api.service\"",
-                "",
-                "ap.toml line 10: missing field 'unit'",
-            ),
-            (
-                "[api]",
-                "[api",
-                "ap.toml line 10: unclosed table, expected ']'",
-            ),
-            (
-                "192.0.2.11",
-                "192.0.2.10",
-                "ap.toml: vip = 192.0.2.10: must be none of the hosts' own addresses",
-            ),
+            ("unit = \"demo-api.service\"", "", "ap.toml line 10: missing field 'unit'"),
+            ("[api]", "[api", "ap.toml line 10: unclosed table, expected ']'"),
+            ("192.0.2.11", "192.0.2.10", "ap.toml: vip = 192.0.2.10: must be none of the hosts' own addresses"),
         ];
         for (from, to, expected) in table {
             let error = parse(&GOOD.replacen(from, to, 1), "ap.toml").unwrap_err();
@@ -237,11 +200,6 @@ unit = "demo-api.service"
         let text = GOOD.replace("eth1", "a/b").replace("two", "one");
         let lines = parse(&text, "ap.toml").unwrap_err().to_string();
         assert_eq!(lines.lines().count(), 2, "{lines}");
-        assert!(
-            lines
-                .lines()
-                .all(|line| line.starts_with("ap.toml: host[1].")),
-            "{lines}"
-        );
+        assert!(lines.lines().all(|line| line.starts_with("ap.toml: host[1].")), "{lines}");
     }
 }

@@ -50,9 +50,7 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(|error| {
-            de::Error::custom(format!(
-                "'{text}' is not a duration such as \"100ms\" or \"3s\": {error}"
-            ))
+            de::Error::custom(format!("'{text}' is not a duration such as \"100ms\" or \"3s\": {error}"))
         })
     }
 }

@@ -90,7 +90,9 @@ pub fn serving(o: &Observed, force: bool) -> Result<(), Refusal> {
             format!("the peer does not say what it is: {silence}"),
             "switch it on, its ap-notify answers in every mode; or --force, if you know that this node was the last to serve",
         ),
-        Ok(peer) if peer.promoting => refusal(format!("{} is promoting itself", peer.host), "wait, then look at `ap-mode show`"),
+        Ok(peer) if peer.promoting => {
+            refusal(format!("{} is promoting itself", peer.host), "wait, then look at `ap-mode show`")
+        }
         Ok(peer) if peer.epoch > o.state.epoch => refusal(
             format!("{} has the higher epoch: {} against {} here", peer.host, peer.epoch, o.state.epoch),
             "its data is newer: `ap-mode set ap` makes this node its standby; --force gives up what it wrote since",
@@ -113,7 +115,9 @@ pub fn standby_serving(o: &Observed, force: bool) -> Result<(), Refusal> {
         return Ok(());
     }
     match &o.peer {
-        Ok(peer) if peer.mode == Mode::M && peer.grant.as_deref() == Some(o.relay.as_str()) && !o.relay.is_empty() => Ok(()),
+        Ok(peer) if peer.mode == Mode::M && peer.grant.as_deref() == Some(o.relay.as_str()) && !o.relay.is_empty() => {
+            Ok(())
+        }
         _ => Err(Refusal {
             evidence: "nothing proves that this standby has everything the active acknowledged".into(),
             way: "`ap-mode set s` on the host that was active; or --force, and what only it has is given up".into(),
@@ -155,7 +159,10 @@ pub fn following(o: &Observed, reseed: bool) -> Result<(), Refusal> {
     let strange = o.state.is_fresh() || o.state.role == Role::Active && o.state.epoch == 0;
     if strange && !reseed && peer.user_tables > 0 {
         return refusal(
-            format!("{} has {} tables, and nothing proves that they are in its binary logs", peer.host, peer.user_tables),
+            format!(
+                "{} has {} tables, and nothing proves that they are in its binary logs",
+                peer.host, peer.user_tables
+            ),
             "`ap-mode set ap --reseed` copies them here",
         );
     }

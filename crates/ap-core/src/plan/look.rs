@@ -88,12 +88,12 @@ fn serve(o: &Observed) -> Plan {
     match (o.vrrp, o.vip, &o.db) {
         (Some(Vrrp::Master), true, Ok(db)) if db.read_only => return vrrp::plan(Vrrp::Master, o),
         (Some(Vrrp::Master), false, _) => steps.push(Step::RestoreVip),
-        (Some(Vrrp::Backup | Vrrp::Fault | Vrrp::Stop) | None, false, Ok(db)) if !db.read_only => steps.push(Step::ReadOnly),
+        (Some(Vrrp::Backup | Vrrp::Fault | Vrrp::Stop) | None, false, Ok(db)) if !db.read_only => {
+            steps.push(Step::ReadOnly)
+        }
         _ => {}
     }
-    if !pair
-        && let Plan::Act { steps: more, .. } = vrrp::recover(o)
-    {
+    if !pair && let Plan::Act { steps: more, .. } = vrrp::recover(o) {
         steps.extend(more);
     }
     if steps.is_empty() { Plan::nothing("serving") } else { Plan::act("repairing", steps) }

@@ -87,7 +87,9 @@ impl Plan {
 pub fn plan(cause: &Cause, o: &Observed) -> Plan {
     match (&o.state.intention, cause) {
         (Some(Intention::Leave { why }), _) => leave(&o.state, why),
-        (Some(Intention::Promote { epoch }), Cause::Look | Cause::Vrrp(Vrrp::Master)) => vrrp::resume_promotion(o, *epoch),
+        (Some(Intention::Promote { epoch }), Cause::Look | Cause::Vrrp(Vrrp::Master)) => {
+            vrrp::resume_promotion(o, *epoch)
+        }
         (Some(Intention::Request { request }), Cause::Look) => request::plan(request, o),
         (_, Cause::Vrrp(vrrp)) => vrrp::plan(*vrrp, o),
         (_, Cause::Gone(service)) => vrrp::gone(*service, o),
@@ -103,10 +105,7 @@ pub fn plan(cause: &Cause, o: &Observed) -> Plan {
 /// and a graceful stop would commit it (facts: semi-sync).
 pub fn leave(state: &State, why: &str) -> Plan {
     let acknowledges = state.mode != Mode::M && state.role == Role::Active;
-    let mut steps = vec![
-        Step::Fault(Fault::Role, true),
-        Step::Intend(Intention::Leave { why: why.to_owned() }),
-    ];
+    let mut steps = vec![Step::Fault(Fault::Role, true), Step::Intend(Intention::Leave { why: why.to_owned() })];
     if acknowledges || matches!(state.intention, Some(Intention::Leave { .. })) {
         steps.extend([Step::FenceDatabase, Step::RecordFenced]);
     }

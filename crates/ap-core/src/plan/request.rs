@@ -94,10 +94,9 @@ fn set_s(request: &Request, o: &Observed) -> Plan {
     match (s.mode, s.role) {
         (Mode::S, _) if o.started => Plan::act("already s", vec![Step::UnitFiles(Mode::S), Step::Finish]),
         (Mode::S, _) => start(request, o),
-        (Mode::Ap, Role::Active) if o.started => Plan::act(
-            "going on alone",
-            vec![Step::GoSolo, become_s, Step::UnitFiles(Mode::S), Step::Finish],
-        ),
+        (Mode::Ap, Role::Active) if o.started => {
+            Plan::act("going on alone", vec![Step::GoSolo, become_s, Step::UnitFiles(Mode::S), Step::Finish])
+        }
         (Mode::Ap, Role::Standby) => {
             if let Err(refusal) = guard::standby_serving(o, request.force) {
                 return refusal.into();
@@ -149,7 +148,9 @@ fn set_ap(request: &Request, o: &Observed, role: Option<Role>, reseed: bool) -> 
         }
         (Mode::S, _) if !o.started => Plan::refuse("this node is in s and stopped", "`ap-mode start` first"),
         (Mode::S, _) => match standby_ready(o) {
-            Err(evidence) => Plan::refuse(format!("no standby to pair with: {evidence}"), "`ap-mode set ap` on the other host first"),
+            Err(evidence) => {
+                Plan::refuse(format!("no standby to pair with: {evidence}"), "`ap-mode set ap` on the other host first")
+            }
             Ok(()) => Plan::act(
                 "pairing with the standby",
                 vec![
@@ -225,7 +226,11 @@ fn start(request: &Request, o: &Observed) -> Plan {
         (Mode::Ap, _) if by_itself => {
             Plan::refuse("mode ap: a half of a pair starts only by an operator's word", "`ap-mode start`")
         }
-        _ if o.started && o.units.as_ref().is_ok_and(|u| u.keepalived.is_active() && u.api.is_active() && u.database.is_active()) => {
+        _ if o.started
+            && o.units
+                .as_ref()
+                .is_ok_and(|u| u.keepalived.is_active() && u.api.is_active() && u.database.is_active()) =>
+        {
             Plan::nothing("already started")
         }
         (Mode::Ap, Role::Active) if !request.force && o.peer.is_err() => Plan::refuse(

@@ -171,7 +171,10 @@ impl Active {
             && peer.serves()
             && peer.epoch > view.epoch
         {
-            return vec![Order::Leave(format!("{} was promoted: epoch {} against {} here", peer.host, peer.epoch, view.epoch))];
+            return vec![Order::Leave(format!(
+                "{} was promoted: epoch {} against {} here",
+                peer.host, peer.epoch, view.epoch
+            ))];
         }
         if let Some(db) = &view.db
             && (db.waiting == 0 || db.acknowledged != self.acknowledged)
@@ -242,7 +245,14 @@ impl Active {
         vec![Order::Solo(false), Order::SemiSync(true)]
     }
 
-    fn opening(&mut self, now: Duration, target: Option<(GtidPos, Duration)>, relay: String, since: Duration, view: &View<'_>) -> Vec<Order> {
+    fn opening(
+        &mut self,
+        now: Duration,
+        target: Option<(GtidPos, Duration)>,
+        relay: String,
+        since: Duration,
+        view: &View<'_>,
+    ) -> Vec<Order> {
         let Some(db) = &view.db else { return Vec::new() };
         if now.saturating_sub(since) > self.timing.stall
             && let Some(why) = self.trouble(now, db)
@@ -262,7 +272,8 @@ impl Active {
             return Vec::new();
         }
         if peer.relay != relay {
-            self.phase = Phase::Opening { target: Some((db.binlog_pos.clone(), now)), relay: peer.relay.clone(), since };
+            self.phase =
+                Phase::Opening { target: Some((db.binlog_pos.clone(), now)), relay: peer.relay.clone(), since };
             return Vec::new();
         }
         if !peer.io_pos.covers(&position) {
@@ -289,7 +300,14 @@ impl Active {
         }
     }
 
-    fn revoking(&mut self, now: Duration, since: Duration, silent: Duration, must_hear: bool, view: &View<'_>) -> Vec<Order> {
+    fn revoking(
+        &mut self,
+        now: Duration,
+        since: Duration,
+        silent: Duration,
+        must_hear: bool,
+        view: &View<'_>,
+    ) -> Vec<Order> {
         // Without an answering database there is nothing to go on with: fencing is the planner's.
         let Some(db) = &view.db else { return Vec::new() };
         let heard = view.peer.filter(|(asked, _)| *asked > since);
@@ -318,12 +336,7 @@ impl Active {
     fn go_solo(&mut self, now: Duration, evidence: &str) -> Vec<Order> {
         let why = format!("acknowledging alone: {evidence}");
         self.enter(now, Phase::Solo { since: now }, &why);
-        vec![
-            Order::Granted(None),
-            Order::Solo(true),
-            Order::SemiSync(false),
-            Order::Say(format!("UNPROTECTED: {why}")),
-        ]
+        vec![Order::Granted(None), Order::Solo(true), Order::SemiSync(false), Order::Say(format!("UNPROTECTED: {why}"))]
     }
 }
 

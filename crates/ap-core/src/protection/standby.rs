@@ -54,7 +54,8 @@ impl Standby {
         } else if answer.solo {
             self.evidence = format!("{} acknowledges alone", answer.host);
         } else if answer.grant.is_some() {
-            self.evidence = "the relay log here is not the one the active granted for: it was lost or begun anew".into();
+            self.evidence =
+                "the relay log here is not the one the active granted for: it was lost or begun anew".into();
         } else {
             self.evidence = format!("{} does not grant: no session is whole", answer.host);
         }

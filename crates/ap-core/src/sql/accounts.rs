@@ -39,11 +39,7 @@ pub struct Account<'a> {
 /// without forking the history; that is why the first statement must not be left out.
 /// The replication account is created for both nodes' addresses, so that the
 /// accounts are equal on both.
-pub fn create_accounts(
-    local: Account<'_>,
-    replication: Account<'_>,
-    addresses: &[Ipv4Addr],
-) -> Vec<Sql> {
+pub fn create_accounts(local: Account<'_>, replication: Account<'_>, addresses: &[Ipv4Addr]) -> Vec<Sql> {
     let mut all: Vec<Sql> = vec!["SET SESSION sql_log_bin=0".into()];
     all.extend(account(local, "localhost", LOCAL));
     for address in addresses {
@@ -56,16 +52,8 @@ pub fn create_accounts(
 fn account(account: Account<'_>, host: &str, rights: &str) -> [Sql; 3] {
     let name = format!("{}@{}", quoted(account.user), quoted(host));
     [
-        Sql::with_secret(
-            &format!("CREATE USER IF NOT EXISTS {name} IDENTIFIED BY "),
-            account.password,
-            "",
-        ),
-        Sql::with_secret(
-            &format!("ALTER USER {name} IDENTIFIED BY "),
-            account.password,
-            "",
-        ),
+        Sql::with_secret(&format!("CREATE USER IF NOT EXISTS {name} IDENTIFIED BY "), account.password, ""),
+        Sql::with_secret(&format!("ALTER USER {name} IDENTIFIED BY "), account.password, ""),
         Sql::plain(format!("GRANT {rights} ON *.* TO {name}")),
     ]
 }
@@ -77,32 +65,17 @@ mod tests {
     #[test]
     fn accounts_fork_no_history_and_show_no_password() {
         let sql = create_accounts(
-            Account {
-                user: "ap",
-                password: "one",
-            },
-            Account {
-                user: "repl",
-                password: "two",
-            },
+            Account { user: "ap", password: "one" },
+            Account { user: "repl", password: "two" },
             &[Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)],
         );
         let shown: Vec<String> = sql.iter().map(ToString::to_string).collect();
         assert_eq!(shown.len(), 10);
         assert_eq!(shown[0], "SET SESSION sql_log_bin=0");
-        assert_eq!(
-            shown[1],
-            "CREATE USER IF NOT EXISTS 'ap'@'localhost' IDENTIFIED BY '***'"
-        );
-        assert_eq!(
-            sql[1].text(),
-            "CREATE USER IF NOT EXISTS 'ap'@'localhost' IDENTIFIED BY 'one'"
-        );
+        assert_eq!(shown[1], "CREATE USER IF NOT EXISTS 'ap'@'localhost' IDENTIFIED BY '***'");
+        assert_eq!(sql[1].text(), "CREATE USER IF NOT EXISTS 'ap'@'localhost' IDENTIFIED BY 'one'");
         assert_eq!(shown[5], "ALTER USER 'repl'@'10.0.0.1' IDENTIFIED BY '***'");
-        assert!(
-            shown[9].starts_with("GRANT REPLICATION SLAVE, ")
-                && shown[9].ends_with("TO 'repl'@'10.0.0.2'")
-        );
+        assert!(shown[9].starts_with("GRANT REPLICATION SLAVE, ") && shown[9].ends_with("TO 'repl'@'10.0.0.2'"));
         assert!(!shown.join("\n").contains("SUPER"));
     }
 }

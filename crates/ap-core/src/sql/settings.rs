@@ -20,11 +20,7 @@ pub struct Settings {
 /// `rpl_semi_sync_slave_enabled` is not in it on purpose: in a file it makes
 /// older releases cut their binary log after every crash (MDEV-33465).
 pub fn mariadb_settings(settings: &Settings) -> String {
-    let Settings {
-        server_id,
-        port,
-        log_bin,
-    } = settings;
+    let Settings { server_id, port, log_bin } = settings;
     let log_bin = log_bin.as_deref().unwrap_or("mariadb-bin");
     format!(
         "# Written by ap-mode install. Settings of one half of an active-standby pair.
@@ -74,18 +70,10 @@ mod tests {
 
     #[test]
     fn the_binary_log_of_an_adopted_server_keeps_its_name() {
-        for (log_bin, expected) in [
-            (None, "\nlog_bin = mariadb-bin\n"),
-            (
-                Some("/var/log/mysql/old"),
-                "\nlog_bin = /var/log/mysql/old\n",
-            ),
-        ] {
-            let text = mariadb_settings(&Settings {
-                server_id: 2,
-                port: 3306,
-                log_bin: log_bin.map(Into::into),
-            });
+        for (log_bin, expected) in
+            [(None, "\nlog_bin = mariadb-bin\n"), (Some("/var/log/mysql/old"), "\nlog_bin = /var/log/mysql/old\n")]
+        {
+            let text = mariadb_settings(&Settings { server_id: 2, port: 3306, log_bin: log_bin.map(Into::into) });
             assert!(text.contains(expected), "{text}");
             assert!(text.contains("\nserver_id = 2\n"), "{text}");
             assert!(!text.contains("rpl_semi_sync_slave_enabled"), "{text}");

@@ -54,39 +54,17 @@ impl Server {
         let temporary = format!("--tmpdir={}/tmp", home.display());
         let data = format!("--datadir={}/data", home.display());
         let installed = program("mariadb-install-db")
-            .args([
-                "--no-defaults",
-                "--user=root",
-                "--auth-root-authentication-method=normal",
-            ])
+            .args(["--no-defaults", "--user=root", "--auth-root-authentication-method=normal"])
             .args(["--skip-test-db", "--force", &data, &temporary])
             .output()
             .expect("mariadb-install-db must be in PATH (Debian package mariadb-server-core)");
-        assert!(
-            installed.status.success(),
-            "{}",
-            String::from_utf8_lossy(&installed.stderr)
-        );
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let settings = mariadb_settings(&Settings {
-            server_id: id,
-            port,
-            log_bin: None,
-        });
+        assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let settings = mariadb_settings(&Settings { server_id: id, port, log_bin: None });
         fs::write(outside.join("my.cnf"), settings).unwrap();
         let options = options.iter().map(|&option| option.to_owned()).collect();
         let child = Self::spawn(&home, &options);
-        let server = Self {
-            child,
-            home,
-            port,
-            id,
-            options,
-        };
+        let server = Self { child, home, port, id, options };
         server.wait();
         server
     }
@@ -99,11 +77,7 @@ impl Server {
         let home = home.display();
         program("mariadbd")
             .arg(format!("--defaults-file={home}/my.cnf"))
-            .args([
-                "--user=root",
-                "--skip-name-resolve",
-                "--bind-address=127.0.0.1",
-            ])
+            .args(["--user=root", "--skip-name-resolve", "--bind-address=127.0.0.1"])
             .arg(format!("--datadir={home}/data"))
             .arg(format!("--tmpdir={home}/tmp"))
             .arg(format!("--socket={home}/sock"))
@@ -121,11 +95,7 @@ impl Server {
         let begun = Instant::now();
         while let Err(error) = self.database("root", "").status() {
             let log = fs::read_to_string(Self::outside(&self.home).join("err")).unwrap_or_default();
-            assert!(
-                begun.elapsed() < START,
-                "server {} does not come up: {error:#}\n{log}",
-                self.id
-            );
+            assert!(begun.elapsed() < START, "server {} does not come up: {error:#}\n{log}", self.id);
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -140,13 +110,7 @@ impl Server {
 
     pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -163,15 +127,9 @@ impl Server {
 
     /// A client of the service: not through the adapter.
     pub fn client(&self, user: &str, password: &str) -> Result<Conn, mysql::Error> {
-        let opts = OptsBuilder::new()
-            .socket(Some(self.socket().to_string_lossy()))
-            .user(Some(user))
-            .pass(Some(password));
-        Conn::new(
-            opts.prefer_socket(false)
-                .read_timeout(Some(TIMEOUT))
-                .write_timeout(Some(TIMEOUT)),
-        )
+        let opts =
+            OptsBuilder::new().socket(Some(self.socket().to_string_lossy())).user(Some(user)).pass(Some(password));
+        Conn::new(opts.prefer_socket(false).read_timeout(Some(TIMEOUT)).write_timeout(Some(TIMEOUT)))
     }
 }
 

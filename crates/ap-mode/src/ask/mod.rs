@@ -103,38 +103,20 @@ pub fn run(context: &Context, verb: Verb, common: Common) -> Result<Exit> {
     }
     let line = Message::Request(request.clone()).to_line(&context.config.codename);
     if line.len() > MAX_LINE {
-        let text = format!(
-            "--why is too long: the request has {} bytes, allowed are {MAX_LINE}",
-            line.len()
-        );
+        let text = format!("--why is too long: the request has {} bytes, allowed are {MAX_LINE}", line.len());
         return Err(Failure::new(Exit::Usage, text).into());
     }
     let slow = context.config.database.start_timeout.get() + MARGIN;
-    let silence = common.timeout.map_or(
-        PATIENCE.max(slow).max(common.patience.unwrap_or_default()),
-        Span::get,
-    );
-    let limits = Limits {
-        silence,
-        total: silence.saturating_mul(TOTAL),
-    };
-    let (exit, text) = pipe::ask(
-        &context.config,
-        &request.id,
-        &line,
-        limits,
-        &mut output::progress,
-    )?;
+    let silence = common.timeout.map_or(PATIENCE.max(slow).max(common.patience.unwrap_or_default()), Span::get);
+    let limits = Limits { silence, total: silence.saturating_mul(TOTAL) };
+    let (exit, text) = pipe::ask(&context.config, &request.id, &line, limits, &mut output::progress)?;
     if common.json {
         output::data(&serde_json::to_string(&Reply::Done { exit, text })?)?;
     } else if !text.is_empty() {
         output::data(&text)?;
     }
     Exit::from_code(exit).with_context(|| {
-        Failure::new(
-            Exit::Software,
-            format!("ap-notify ended the request with the unknown exit code {exit}"),
-        )
+        Failure::new(Exit::Software, format!("ap-notify ended the request with the unknown exit code {exit}"))
     })
 }
 

@@ -58,33 +58,19 @@ fn absent(path: &Path) -> Failure {
 
 fn send(fifo: &Path, line: &str) -> Result<()> {
     // Not created, and not waited for: without a reader open fails with ENXIO.
-    let opened = OpenOptions::new()
-        .write(true)
-        .custom_flags(OFlag::O_NONBLOCK.bits())
-        .open(fifo);
+    let opened = OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(fifo);
     let mut fifo_file = match opened {
-        Err(error)
-            if error.kind() == ErrorKind::NotFound
-                || error.raw_os_error() == Some(nix::libc::ENXIO) =>
-        {
+        Err(error) if error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(nix::libc::ENXIO) => {
             return Err(absent(fifo).into());
         }
-        opened => {
-            opened.with_context(|| format!("failed to open {}, are you root?", fifo.display()))?
-        }
+        opened => opened.with_context(|| format!("failed to open {}, are you root?", fifo.display()))?,
     };
     // At most MAX_LINE bytes, so the kernel takes all of it or nothing.
     match fifo_file.write(line.as_bytes()) {
         Ok(written) if written == line.len() => Ok(()),
-        Ok(_) => bail!(
-            "{} took only a part of the request; it is not a FIFO",
-            fifo.display()
-        ),
+        Ok(_) => bail!("{} took only a part of the request; it is not a FIFO", fifo.display()),
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            let text = format!(
-                "{} is full: ap-notify does not read. Look at: journalctl -u ap-notify",
-                fifo.display()
-            );
+            let text = format!("{} is full: ap-notify does not read. Look at: journalctl -u ap-notify", fifo.display());
             Err(Failure::new(Exit::Unavailable, text).into())
         }
         Err(error) => Err(error).with_context(|| format!("failed to write to {}", fifo.display())),
@@ -95,10 +81,7 @@ fn send(fifo: &Path, line: &str) -> Result<()> {
 fn sweep(dir: &Path) {
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let pid = name
-            .to_str()
-            .and_then(|name| name.split('-').next())
-            .and_then(|pid| pid.parse::<u32>().ok());
+        let pid = name.to_str().and_then(|name| name.split('-').next()).and_then(|pid| pid.parse::<u32>().ok());
         if pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
             let _ = std::fs::remove_file(entry.path());
         }
@@ -124,13 +107,9 @@ impl Drop for ReplyPipe {
 impl ReplyPipe {
     fn new(dir: &Path, id: &str) -> Result<Self> {
         let path = dir.join(id);
-        match nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR)
-            .map_err(std::io::Error::from)
-        {
+        match nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).map_err(std::io::Error::from) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(absent(dir).into()),
-            made => made.with_context(|| {
-                format!("failed to make the pipe {}, are you root?", path.display())
-            })?,
+            made => made.with_context(|| format!("failed to make the pipe {}, are you root?", path.display()))?,
         }
         // Open for both, so that the pipe never reads as closed while ap-notify restarts.
         let file = OpenOptions::new()
@@ -139,11 +118,7 @@ impl ReplyPipe {
             .custom_flags(OFlag::O_NONBLOCK.bits())
             .open(&path)
             .with_context(|| format!("failed to open {}", path.display()))?;
-        Ok(Self {
-            path,
-            file,
-            rest: Vec::new(),
-        })
+        Ok(Self { path, file, rest: Vec::new() })
     }
 
     fn follow(&mut self, limits: Limits, progress: &mut dyn FnMut(&str)) -> Result<(u8, String)> {
@@ -162,11 +137,7 @@ impl ReplyPipe {
             if left.is_zero() {
                 let text = format!(
                     "no end of the request within {}; it may still be carried out. Look at: ap-mode show, journalctl -u ap-notify",
-                    humantime::format_duration(if quiet <= end {
-                        limits.silence
-                    } else {
-                        limits.total
-                    })
+                    humantime::format_duration(if quiet <= end { limits.silence } else { limits.total })
                 );
                 return Err(Failure::new(Exit::Deadline, text).into());
             }
@@ -177,27 +148,20 @@ impl ReplyPipe {
     /// Waits for something to read and reads it.
     fn wait(&mut self, left: Duration) -> Result<()> {
         // Rounded up, so that the last millisecond is no busy loop.
-        let timeout =
-            PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
-        match poll(
-            &mut [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)],
-            timeout,
-        ) {
+        let timeout = PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)], timeout) {
             Ok(0) | Err(nix::Error::EINTR) => return Ok(()),
             Ok(_) => {}
             Err(error) => {
-                return Err(error)
-                    .with_context(|| format!("failed to wait for {}", self.path.display()));
+                return Err(error).with_context(|| format!("failed to wait for {}", self.path.display()));
             }
         }
         let mut bytes = [0; 4096];
         match self.file.read(&mut bytes) {
             Ok(read) => self.rest.extend_from_slice(&bytes[..read]),
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(error) => {
-                return Err(error)
-                    .with_context(|| format!("failed to read {}", self.path.display()));
+                return Err(error).with_context(|| format!("failed to read {}", self.path.display()));
             }
         }
         Ok(())

@@ -49,31 +49,20 @@ pub fn run(context: &Context, args: Args) -> Result<Exit> {
     }
     let config = &context.config;
     let here = args.root.is_none();
-    let places = Places::new(
-        args.root.as_deref().unwrap_or(Path::new("/")),
-        &config.state_dir(),
-    );
+    let places = Places::new(args.root.as_deref().unwrap_or(Path::new("/")), &config.state_dir());
     let (own, peer) = host::locate(config, args.host.as_deref())?;
     let node = Node {
         config,
         path: &context.path,
         own,
         peer,
-        keepalived: if here {
-            host::keepalived_version()?
-        } else {
-            KEEPALIVED_OF_IMAGE
-        },
+        keepalived: if here { host::keepalived_version()? } else { KEEPALIVED_OF_IMAGE },
         log_bin: accounts::log_bin(config, &places.real(&config.database.settings), here),
     };
     let wanted = files(&node)?;
     let changes = places.survey(&wanted)?;
     for change in &changes {
-        data_if_any(&diff::unified(
-            &change.path.display().to_string(),
-            change.old.as_deref(),
-            change.new.as_deref(),
-        ))?;
+        data_if_any(&diff::unified(&change.path.display().to_string(), change.old.as_deref(), change.new.as_deref()))?;
     }
     if here {
         test_keepalived(&wanted, &config.keepalived.config)?;
@@ -84,11 +73,7 @@ pub fn run(context: &Context, args: Args) -> Result<Exit> {
     if !args.force && refused(&changes) {
         return Ok(Exit::Refused);
     }
-    let work = Work {
-        context,
-        places,
-        changes,
-    };
+    let work = Work { context, places, changes };
     if args.dry_run {
         work.announce()?;
         return Ok(Exit::Ok);
@@ -105,18 +90,12 @@ fn data_if_any(text: &str) -> std::io::Result<()> {
 }
 
 fn test_keepalived(wanted: &[Rendered], path: &Path) -> Result<()> {
-    wanted
-        .iter()
-        .find(|file| file.path == path)
-        .map_or(Ok(()), |file| host::test_keepalived(&file.text))
+    wanted.iter().find(|file| file.path == path).map_or(Ok(()), |file| host::test_keepalived(&file.text))
 }
 
 /// Says of each file that somebody else wrote what can be done about it.
 fn refused(changes: &[Change]) -> bool {
-    let refused: Vec<&Change> = changes
-        .iter()
-        .filter(|change| change.kind.is_refused())
-        .collect();
+    let refused: Vec<&Change> = changes.iter().filter(|change| change.kind.is_refused()).collect();
     for change in &refused {
         progress(&format!(
             "refused: {} was {}; take what matters over into the configuration, then run ap-mode install --force \

@@ -41,10 +41,6 @@ pub fn run(context: &Context, mut args: Args) -> Result<Exit> {
     if args.reseed {
         args.common.be_patient(RESEED_PATIENCE);
     }
-    let verb = Verb::Set {
-        mode: args.mode,
-        role: args.role,
-        reseed: args.reseed,
-    };
+    let verb = Verb::Set { mode: args.mode, role: args.role, reseed: args.reseed };
     ask::run(context, verb, args.common)
 }

@@ -38,9 +38,7 @@ pub fn run(context: &Context, args: Args) -> Result<Exit> {
     let answer = match ask(config, own) {
         Ok(answer) => answer,
         Err(error) => {
-            progress(&format!(
-                "ap-notify does not answer ({error:#}); this is what can be seen without it"
-            ));
+            progress(&format!("ap-notify does not answer ({error:#}); this is what can be seen without it"));
             local(config, own)?
         }
     };
@@ -64,36 +62,21 @@ fn ask(config: &Config, own: &Host) -> Result<Answer> {
 /// What can be seen without ap-notify: `state.toml`, the database, the VIP.
 fn local(config: &Config, own: &Host) -> Result<Answer> {
     let file = config.state_file();
-    let text = std::fs::read_to_string(&file).with_context(|| {
-        Failure::new(
-            Exit::Unavailable,
-            format!("failed to read {}", file.display()),
-        )
-    })?;
-    let state = State::from_toml(&text).with_context(|| {
-        Failure::new(
-            Exit::Unavailable,
-            format!("{} cannot be used", file.display()),
-        )
-    })?;
+    let text = std::fs::read_to_string(&file)
+        .with_context(|| Failure::new(Exit::Unavailable, format!("failed to read {}", file.display())))?;
+    let state = State::from_toml(&text)
+        .with_context(|| Failure::new(Exit::Unavailable, format!("{} cannot be used", file.display())))?;
     let shared = Shared::new(config, &Store::new(config), state);
     let mut facts = shared.facts();
     facts.db = status(config).map_err(|error| format!("{error:#}"));
     facts.protection = "unknown without ap-notify".into();
-    let vip = ap_net::Kernel
-        .own_addresses()
-        .is_ok_and(|own| own.contains(&config.vip));
+    let vip = ap_net::Kernel.own_addresses().is_ok_and(|own| own.contains(&config.vip));
     Ok(facts.answer(config, own, vip, ap_host::boottime()))
 }
 
 fn status(config: &Config) -> Result<DbStatus> {
     let credentials = Credentials::read(&config.database.credentials)?;
-    MariaDb::new(
-        &config.database.socket,
-        &credentials,
-        config.database.timeout.get(),
-    )
-    .status()
+    MariaDb::new(&config.database.socket, &credentials, config.database.timeout.get()).status()
 }
 
 /// The answer, for people.
@@ -114,25 +97,14 @@ fn text(answer: &Answer) -> String {
     .into_iter()
     .filter_map(|(on, word)| on.then_some(word))
     .collect();
-    line(
-        "host",
-        format!("{} of the pair {}", answer.host, answer.codename),
-    );
+    line("host", format!("{} of the pair {}", answer.host, answer.codename));
     line("mode", answer.mode.to_string());
     line("role", answer.role.to_string());
     line("epoch", answer.epoch.to_string());
     line("also", flags.join(", "));
-    line(
-        "since",
-        format!("{} by {}: {}", answer.since, answer.who, answer.why),
-    );
+    line("since", format!("{} by {}: {}", answer.since, answer.who, answer.why));
     line("doing", answer.doing.clone());
-    line(
-        "keepalived",
-        answer
-            .vrrp
-            .map_or("said nothing".into(), |vrrp| vrrp.to_string()),
-    );
+    line("keepalived", answer.vrrp.map_or("said nothing".into(), |vrrp| vrrp.to_string()));
     line("VIP", if answer.vip { "here" } else { "not here" }.into());
     line("database", database(answer));
     line("writes", answer.protection.clone());
@@ -145,11 +117,7 @@ fn database(answer: &Answer) -> String {
         Some(false) => "read-only",
         None => return "does not answer".into(),
     };
-    let replication = if answer.replicating {
-        ", replicating"
-    } else {
-        ""
-    };
+    let replication = if answer.replicating { ", replicating" } else { "" };
     format!("{access}{replication} ({})", answer.db_version)
 }
 
@@ -162,12 +130,7 @@ fn around(config: &Config) -> String {
         }
         Ok(None) => {}
         Err(error) => {
-            let _ = writeln!(
-                text,
-                "{:<12}{}: {error}",
-                "state",
-                config.state_file().display()
-            );
+            let _ = writeln!(text, "{:<12}{}: {error}", "state", config.state_file().display());
         }
     }
     for (name, state) in services::states(config) {
@@ -188,9 +151,7 @@ fn intention(config: &Config) -> Result<Option<String>, String> {
 /// The last verdict of a tracker and how old it is.
 fn verdict(config: &Config, name: &str) -> String {
     let file = config.run_dir().join("track").join(name);
-    let record = std::fs::read(&file)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+    let record = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
     record.map_or_else(
         || "has not run".into(),
         |record| {

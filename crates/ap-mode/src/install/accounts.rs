@@ -20,16 +20,11 @@ const ACCOUNTS_TIMEOUT: Duration = Duration::from_secs(10);
 /// the running server says, else as our settings said before.
 pub fn log_bin(config: &Config, settings: &Path, here: bool) -> Option<String> {
     let before = std::fs::read_to_string(settings).ok();
-    let before = before.as_ref().and_then(|text| {
-        text.lines()
-            .find_map(|line| line.strip_prefix("log_bin = "))
-    });
+    let before = before.as_ref().and_then(|text| text.lines().find_map(|line| line.strip_prefix("log_bin = ")));
     if !here {
         return before.map(str::to_owned);
     }
-    match root(config)
-        .and_then(|mut database| database.query_pairs("SELECT @@log_bin_basename, @@datadir"))
-    {
+    match root(config).and_then(|mut database| database.query_pairs("SELECT @@log_bin_basename, @@datadir")) {
         Ok(rows) => {
             let (log, data) = rows.into_iter().next().unwrap_or_default();
             settle(before, &log, &data)
@@ -49,10 +44,8 @@ pub fn log_bin(config: &Config, settings: &Path, here: bool) -> Option<String> {
 /// What `log_bin` has to be, from what our settings said before and what the
 /// server says: the same log keeps the name it has in our settings.
 fn settle(before: Option<&str>, log: &str, data: &str) -> Option<String> {
-    let same =
-        before.filter(|before| log.is_empty() || Path::new(data).join(before) == Path::new(log));
-    same.or(Some(log).filter(|log| !log.is_empty()))
-        .map(str::to_owned)
+    let same = before.filter(|before| log.is_empty() || Path::new(data).join(before) == Path::new(log));
+    same.or(Some(log).filter(|log| !log.is_empty())).map(str::to_owned)
 }
 
 /// The credentials file's content.
@@ -71,21 +64,12 @@ pub fn credentials(config: &Config) -> Result<Credentials> {
 pub fn bring_up(config: &Config) -> Result<()> {
     let path = &config.database.credentials;
     let credentials = credentials(config)?;
-    let local = Account {
-        user: &credentials.user,
-        password: &credentials.password,
-    };
-    let replication = Account {
-        user: &credentials.replication_user,
-        password: &credentials.replication_password,
-    };
+    let local = Account { user: &credentials.user, password: &credentials.password };
+    let replication = Account { user: &credentials.replication_user, password: &credentials.replication_password };
     let addresses: Vec<_> = config.host.iter().map(|host| host.address).collect();
     let created = root(config).and_then(|mut database| {
         database
-            .run(
-                &create_accounts(local, replication, &addresses),
-                ACCOUNTS_TIMEOUT,
-            )
+            .run(&create_accounts(local, replication, &addresses), ACCOUNTS_TIMEOUT)
             .context("failed to create the accounts")
     });
     if let Err(error) = created {
@@ -107,11 +91,7 @@ fn root(config: &Config) -> Result<MariaDb> {
         replication_user: String::new(),
         replication_password: String::new(),
     };
-    MariaDb::connect(
-        &config.database.socket,
-        &root,
-        config.database.timeout.get(),
-    )
+    MariaDb::connect(&config.database.socket, &root, config.database.timeout.get())
 }
 
 #[cfg(test)]
@@ -125,29 +105,13 @@ mod tests {
             (None, "", None),
             (None, "/var/log/mysql/old", Some("/var/log/mysql/old")),
             (Some("mariadb-bin"), "", Some("mariadb-bin")),
-            (
-                Some("mariadb-bin"),
-                "/var/lib/mysql/mariadb-bin",
-                Some("mariadb-bin"),
-            ),
+            (Some("mariadb-bin"), "/var/lib/mysql/mariadb-bin", Some("mariadb-bin")),
             // Written while the server was down, before anybody could ask it.
-            (
-                Some("mariadb-bin"),
-                "/var/log/mysql/old",
-                Some("/var/log/mysql/old"),
-            ),
-            (
-                Some("/var/log/mysql/old"),
-                "/var/log/mysql/old",
-                Some("/var/log/mysql/old"),
-            ),
+            (Some("mariadb-bin"), "/var/log/mysql/old", Some("/var/log/mysql/old")),
+            (Some("/var/log/mysql/old"), "/var/log/mysql/old", Some("/var/log/mysql/old")),
         ];
         for (before, log, expected) in table {
-            assert_eq!(
-                settle(before, log, data).as_deref(),
-                expected,
-                "{before:?} {log}"
-            );
+            assert_eq!(settle(before, log, data).as_deref(), expected, "{before:?} {log}");
         }
     }
 }

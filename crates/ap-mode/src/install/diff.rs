@@ -20,21 +20,11 @@ pub fn unified(path: &str, old: Option<&str>, new: Option<&str>) -> String {
     for (n, hunk) in hunks(&lines).into_iter().enumerate() {
         if n == 0 {
             let name = |there: bool| if there { path } else { "/dev/null" };
-            let _ = write!(
-                text,
-                "--- {}\n+++ {}\n",
-                name(old.is_some()),
-                name(new.is_some())
-            );
+            let _ = write!(text, "--- {}\n+++ {}\n", name(old.is_some()), name(new.is_some()));
         }
         let before = &lines[..hunk.start];
         let inside = &lines[hunk];
-        let _ = writeln!(
-            text,
-            "@@ -{} +{} @@",
-            range(before, inside, true),
-            range(before, inside, false)
-        );
+        let _ = writeln!(text, "@@ -{} +{} @@", range(before, inside, true), range(before, inside, false));
         for line in inside {
             let _ = match line {
                 Line::Same(line) => writeln!(text, " {line}"),
@@ -76,9 +66,7 @@ fn compare<'a>(old: &[&'a str], new: &[&'a str]) -> Vec<Line<'a>> {
         if i < old.len() && j < new.len() && old[i] == new[j] {
             lines.push(Line::Same(old[i]));
             (i, j) = (i + 1, j + 1);
-        } else if j == new.len()
-            || (i < old.len() && common[(i + 1) * width + j] >= common[i * width + j + 1])
-        {
+        } else if j == new.len() || (i < old.len() && common[(i + 1) * width + j] >= common[i * width + j + 1]) {
             lines.push(Line::Old(old[i]));
             i += 1;
         } else {
@@ -92,15 +80,8 @@ fn compare<'a>(old: &[&'a str], new: &[&'a str]) -> Vec<Line<'a>> {
 /// Ranges of lines around changes; those that touch become one.
 fn hunks(lines: &[Line]) -> Vec<std::ops::Range<usize>> {
     let mut hunks: Vec<std::ops::Range<usize>> = Vec::new();
-    for (n, _) in lines
-        .iter()
-        .enumerate()
-        .filter(|(_, line)| !matches!(line, Line::Same(_)))
-    {
-        let (start, end) = (
-            n.saturating_sub(CONTEXT),
-            (n + CONTEXT + 1).min(lines.len()),
-        );
+    for (n, _) in lines.iter().enumerate().filter(|(_, line)| !matches!(line, Line::Same(_))) {
+        let (start, end) = (n.saturating_sub(CONTEXT), (n + CONTEXT + 1).min(lines.len()));
         match hunks.last_mut() {
             Some(last) if start <= last.end => last.end = end,
             _ => hunks.push(start..end),
@@ -118,16 +99,8 @@ mod tests {
         let ten = "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n";
         let table = [
             (Some("a\n"), Some("a\n"), ""),
-            (
-                None,
-                Some("a\nb\n"),
-                "--- /dev/null\n+++ f\n@@ -0,0 +1,2 @@\n+a\n+b\n",
-            ),
-            (
-                Some("a\n"),
-                None,
-                "--- f\n+++ /dev/null\n@@ -1,1 +0,0 @@\n-a\n",
-            ),
+            (None, Some("a\nb\n"), "--- /dev/null\n+++ f\n@@ -0,0 +1,2 @@\n+a\n+b\n"),
+            (Some("a\n"), None, "--- f\n+++ /dev/null\n@@ -1,1 +0,0 @@\n-a\n"),
             (
                 Some(ten),
                 Some("1\n2\n3\n4\nfive\n6\n7\n8\n9\n10\n11\n"),

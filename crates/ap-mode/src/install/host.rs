@@ -29,14 +29,10 @@ pub fn locate<'a>(config: &'a Config, name: Option<&str>) -> Result<(&'a Host, &
             let host = config.host.iter().find(|host| host.name == name);
             vec![
                 host.ok_or_else(|| {
-                    let names: Vec<&str> =
-                        config.host.iter().map(|host| host.name.as_str()).collect();
+                    let names: Vec<&str> = config.host.iter().map(|host| host.name.as_str()).collect();
                     Failure::new(
                         Exit::Usage,
-                        format!(
-                            "no host '{name}' in the configuration, there are: {}",
-                            names.join(", ")
-                        ),
+                        format!("no host '{name}' in the configuration, there are: {}", names.join(", ")),
                     )
                 })?
                 .address,
@@ -44,20 +40,12 @@ pub fn locate<'a>(config: &'a Config, name: Option<&str>) -> Result<(&'a Host, &
         }
         None => ap_net::Kernel.own_addresses()?,
     };
-    config
-        .locate(&own)
-        .ok_or_else(|| not_one(config, &own).into())
+    config.locate(&own).ok_or_else(|| not_one(config, &own).into())
 }
 
 /// Why this machine is not one of the two.
 fn not_one(config: &Config, own: &[Ipv4Addr]) -> Failure {
-    let list = |addresses: &[Ipv4Addr]| {
-        addresses
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let list = |addresses: &[Ipv4Addr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let hosts: Vec<Ipv4Addr> = config.host.iter().map(|host| host.address).collect();
     let both = hosts.iter().all(|address| own.contains(address));
     let text = format!(
@@ -86,10 +74,7 @@ pub fn keepalived_version() -> Result<Version> {
 /// # Errors
 /// [`Exit::Config`] with what keepalived said.
 pub fn test_keepalived(text: &str) -> Result<()> {
-    let file = Scratch(PathBuf::from(format!(
-        "/run/ap-mode-keepalived-{}.conf",
-        std::process::id()
-    )));
+    let file = Scratch(PathBuf::from(format!("/run/ap-mode-keepalived-{}.conf", std::process::id())));
     ap_host::write_atomically(&file.0, text.as_bytes(), 0o600)
         .with_context(|| format!("failed to write {}", file.0.display()))?;
     let output = run(Command::new(KEEPALIVED).arg("-t").arg("-f").arg(&file.0))?;
@@ -98,14 +83,7 @@ pub fn test_keepalived(text: &str) -> Result<()> {
     }
     let said = [output.stderr, output.stdout].concat();
     let said = String::from_utf8_lossy(&said).trim().replace('\n', "; ");
-    Err(Failure::new(
-        Exit::Config,
-        format!(
-            "keepalived refuses its configuration ({}): {said}",
-            output.status
-        ),
-    )
-    .into())
+    Err(Failure::new(Exit::Config, format!("keepalived refuses its configuration ({}): {said}", output.status)).into())
 }
 
 /// A file that is gone when done with.
@@ -127,14 +105,8 @@ pub fn create_run_dirs(tmpfiles: &Path) -> Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr)
-        .trim()
-        .replace('\n', "; ");
-    Err(Failure::new(
-        Exit::CannotWrite,
-        format!("{TMPFILES} --create {} failed: {said}", tmpfiles.display()),
-    )
-    .into())
+    let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+    Err(Failure::new(Exit::CannotWrite, format!("{TMPFILES} --create {} failed: {said}", tmpfiles.display())).into())
 }
 
 /// Runs a program to its end, or to the deadline.
@@ -146,9 +118,7 @@ fn run(command: &mut Command) -> Result<Output> {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .map_err(|error| match error.kind() {
-            ErrorKind::NotFound => {
-                Failure::new(Exit::Unavailable, format!("{name} is not installed")).into()
-            }
+            ErrorKind::NotFound => Failure::new(Exit::Unavailable, format!("{name} is not installed")).into(),
             _ => anyhow!(error).context(format!("failed to run {name}")),
         })?;
     ap_host::track::within(PROGRAM_TIMEOUT, move || child.wait_with_output())

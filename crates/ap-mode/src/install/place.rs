@@ -43,11 +43,7 @@ impl Kind {
 
     /// How a refused file came to be as it is.
     pub fn origin(self) -> &'static str {
-        if self == Self::Edited {
-            "edited since it was written"
-        } else {
-            "not written by ap-mode install"
-        }
+        if self == Self::Edited { "edited since it was written" } else { "not written by ap-mode install" }
     }
 
     /// Whether there is something to show.
@@ -79,10 +75,7 @@ pub struct Places {
 impl Places {
     /// Files go below `root`, `/` on a real host; `state` is the state directory.
     pub fn new(root: &Path, state: &Path) -> Self {
-        Self {
-            root: root.to_owned(),
-            state: state.to_owned(),
-        }
+        Self { root: root.to_owned(), state: state.to_owned() }
     }
 
     /// Where a path of the configuration really is.
@@ -111,31 +104,18 @@ impl Places {
                 (Some(_), Some(_)) => Kind::Edited,
                 (Some(_), None) => Kind::Foreign,
             };
-            changes.push(Change {
-                path: file.path.clone(),
-                kind,
-                old,
-                new: Some(file.text.clone()),
-            });
+            changes.push(Change { path: file.path.clone(), kind, old, new: Some(file.text.clone()) });
         }
         let mut copies = Vec::new();
         walk(&self.copy(Path::new("/")), Path::new("/"), &mut copies)?;
-        for path in copies
-            .into_iter()
-            .filter(|path| wanted.iter().all(|file| file.path != *path))
-        {
+        for path in copies.into_iter().filter(|path| wanted.iter().all(|file| file.path != *path)) {
             let old = read(&self.real(&path))?;
             let kind = match &old {
                 None => Kind::Known,
                 Some(text) if read(&self.copy(&path))?.as_ref() == Some(text) => Kind::Remove,
                 Some(_) => Kind::Edited,
             };
-            changes.push(Change {
-                path,
-                kind,
-                old,
-                new: None,
-            });
+            changes.push(Change { path, kind, old, new: None });
         }
         Ok(changes)
     }
@@ -148,10 +128,7 @@ impl Places {
     pub fn apply(&self, change: &Change) -> Result<()> {
         let real = self.real(&change.path);
         if let (true, Some(old)) = (change.kind.is_refused(), &change.old) {
-            write(
-                &below(&self.real(&self.state.join("replaced")), &change.path),
-                old,
-            )?;
+            write(&below(&self.real(&self.state.join("replaced")), &change.path), old)?;
         }
         let copy = self.copy(&change.path);
         match &change.new {
@@ -181,9 +158,7 @@ fn read(path: &Path) -> Result<Option<String>> {
     match std::fs::read(path) {
         // Not text: certainly not ours, and shown as well as can be.
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Ok(None)
-        }
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error).with_context(|| format!("failed to read {}", path.display())),
     }
 }
@@ -192,22 +167,14 @@ fn write(path: &Path, text: &str) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("/"));
     ap_host::make_dir(dir, DIR_MODE)
         .and_then(|()| ap_host::write_atomically(path, text.as_bytes(), MODE))
-        .with_context(|| {
-            Failure::new(
-                Exit::CannotWrite,
-                format!("failed to write {}", path.display()),
-            )
-        })
+        .with_context(|| Failure::new(Exit::CannotWrite, format!("failed to write {}", path.display())))
 }
 
 fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(|| {
-            Failure::new(
-                Exit::CannotWrite,
-                format!("failed to remove {}", path.display()),
-            )
-        }),
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| Failure::new(Exit::CannotWrite, format!("failed to remove {}", path.display())))
+        }
         _ => Ok(()),
     }
 }

@@ -9,19 +9,14 @@ fn places(name: &str) -> Places {
 }
 
 fn wanted(text: &str) -> Vec<Rendered> {
-    vec![Rendered {
-        path: "/etc/a/b.conf".into(),
-        text: text.into(),
-    }]
+    vec![Rendered { path: "/etc/a/b.conf".into(), text: text.into() }]
 }
 
 /// Surveys, applies when allowed, and gives the kinds.
 fn install(places: &Places, wanted: &[Rendered], force: bool) -> Vec<Kind> {
     let changes = places.survey(wanted).unwrap();
     if force || changes.iter().all(|change| !change.kind.is_refused()) {
-        changes
-            .iter()
-            .for_each(|change| places.apply(change).unwrap());
+        changes.iter().for_each(|change| places.apply(change).unwrap());
     }
     changes.iter().map(|change| change.kind).collect()
 }
@@ -36,11 +31,7 @@ fn the_life_of_a_file() {
     assert_eq!(install(&places, &wanted("2\n"), false), [Kind::Update]);
     std::fs::write(&real, "edited\n").unwrap();
     assert_eq!(install(&places, &wanted("3\n"), false), [Kind::Edited]);
-    assert_eq!(
-        content().as_deref(),
-        Some("edited\n"),
-        "refused: nothing changed"
-    );
+    assert_eq!(content().as_deref(), Some("edited\n"), "refused: nothing changed");
     assert_eq!(install(&places, &wanted("3\n"), true), [Kind::Edited]);
     let kept = places.real(Path::new("/var/lib/ap/replaced/etc/a/b.conf"));
     assert_eq!(std::fs::read_to_string(kept).unwrap(), "edited\n");

@@ -30,12 +30,7 @@ pub fn create(path: &Path, codename: &str) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("/"));
     ap_host::make_dir(dir, DIR_MODE)
         .and_then(|()| ap_host::write_atomically(path, text.as_bytes(), MODE))
-        .with_context(|| {
-            Failure::new(
-                Exit::CannotWrite,
-                format!("failed to write {}", path.display()),
-            )
-        })
+        .with_context(|| Failure::new(Exit::CannotWrite, format!("failed to write {}", path.display())))
 }
 
 fn password() -> Result<String> {

@@ -38,10 +38,7 @@ pub fn bring_up(config: &Config, changed: Changed) -> Result<()> {
     enable_and_start(&Systemd::new(CALL_TIMEOUT), changed).with_context(|| {
         Failure::new(
             Exit::Unavailable,
-            format!(
-                "the files of {} are written, but {SERVICE} does not run",
-                config.codename
-            ),
+            format!("the files of {} are written, but {SERVICE} does not run", config.codename),
         )
     })
 }
@@ -59,11 +56,7 @@ fn enable_and_start(systemd: &dyn Units, changed: Changed) -> Result<()> {
         systemd.restart(QUEUE, SOCKET_TIMEOUT)?;
         systemd.restart(PEER, SOCKET_TIMEOUT)?;
     }
-    if changed.service {
-        systemd.restart(SERVICE, SERVICE_TIMEOUT)
-    } else {
-        systemd.start(SERVICE, SERVICE_TIMEOUT)
-    }
+    if changed.service { systemd.restart(SERVICE, SERVICE_TIMEOUT) } else { systemd.start(SERVICE, SERVICE_TIMEOUT) }
 }
 
 /// Whether a unit runs.
@@ -77,11 +70,7 @@ pub fn is_active(unit: &str) -> Result<bool> {
 /// The four units of this node and what systemd says of them, for people.
 pub fn states(config: &Config) -> Vec<(String, String)> {
     let word = |state: &UnitState| {
-        let file = if state.file.is_empty() {
-            "no such unit"
-        } else {
-            &state.file
-        };
+        let file = if state.file.is_empty() { "no such unit" } else { &state.file };
         format!("{}, {file}", state.active)
     };
     match Systemd::new(CALL_TIMEOUT).node(config) {
@@ -103,29 +92,11 @@ mod tests {
 
     #[test]
     fn only_what_has_changed_is_restarted() {
-        let all = Changed {
-            units: true,
-            sockets: true,
-            service: true,
-        };
-        let drop_in = Changed {
-            units: true,
-            ..Changed::default()
-        };
-        let config = Changed {
-            service: true,
-            ..Changed::default()
-        };
-        let enable = [
-            "enable ap-notify.socket",
-            "enable ap-peer.socket",
-            "enable ap-notify.service",
-        ];
-        let relisten = [
-            "stop ap-notify.service",
-            "restart ap-notify.socket",
-            "restart ap-peer.socket",
-        ];
+        let all = Changed { units: true, sockets: true, service: true };
+        let drop_in = Changed { units: true, ..Changed::default() };
+        let config = Changed { service: true, ..Changed::default() };
+        let enable = ["enable ap-notify.socket", "enable ap-peer.socket", "enable ap-notify.service"];
+        let relisten = ["stop ap-notify.service", "restart ap-notify.socket", "restart ap-peer.socket"];
         let (start, restart) = ("start ap-notify.service", "restart ap-notify.service");
         let table = [
             (false, all, [&enable[..], &relisten, &[restart]].concat()),
@@ -137,9 +108,7 @@ mod tests {
         for (installed, changed, expected) in table {
             let units = FakeUnits::new(&[QUEUE, PEER, SERVICE]);
             if installed {
-                [QUEUE, PEER, SERVICE]
-                    .iter()
-                    .for_each(|unit| units.set(unit, "active", "enabled"));
+                [QUEUE, PEER, SERVICE].iter().for_each(|unit| units.set(unit, "active", "enabled"));
             }
             enable_and_start(&units, changed).unwrap();
             assert_eq!(units.calls(), expected, "{installed} {changed:?}");

@@ -23,12 +23,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("/"));
     ap_host::make_dir(dir, DIR_MODE)
         .and_then(|()| ap_host::write_atomically(path, bytes, STATE_MODE))
-        .with_context(|| {
-            Failure::new(
-                Exit::CannotWrite,
-                format!("failed to write {}", path.display()),
-            )
-        })
+        .with_context(|| Failure::new(Exit::CannotWrite, format!("failed to write {}", path.display())))
 }
 
 fn forget(path: &Path) -> Result<()> {
@@ -114,39 +109,25 @@ impl Work<'_> {
 
     /// A copy of the configuration that took effect last.
     fn copy(&self) -> PathBuf {
-        self.places
-            .real(&self.context.config.state_dir().join("installed.toml"))
+        self.places.real(&self.context.config.state_dir().join("installed.toml"))
     }
 
     /// What systemd and ap-notify, which reads the configuration when it starts,
     /// have to take notice of.
     fn changed(&self, configuration: &[u8]) -> Changed {
         let Ok(known) = std::fs::read(self.copy()) else {
-            return Changed {
-                units: true,
-                sockets: true,
-                service: true,
-            };
+            return Changed { units: true, sockets: true, service: true };
         };
         // Files change only with the configuration or the program; then there is no copy.
-        Changed {
-            service: known != configuration,
-            ..Changed::default()
-        }
+        Changed { service: known != configuration, ..Changed::default() }
     }
 
     /// A node never set up, and its mode as one word.
     fn create_state(&self, path: &Path) -> Result<()> {
         let since = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
-        let state = State {
-            since,
-            ..State::fresh()
-        };
+        let state = State { since, ..State::fresh() };
         let mode_file = self.places.real(&self.context.config.mode_file());
-        for (path, text) in [
-            (path, state.to_toml()?),
-            (&mode_file, format!("{}\n", state.mode)),
-        ] {
+        for (path, text) in [(path, state.to_toml()?), (&mode_file, format!("{}\n", state.mode))] {
             write(path, text.as_bytes())?;
         }
         Ok(())
@@ -168,17 +149,11 @@ impl Work<'_> {
         if changes.service {
             write(&self.copy(), &text)?;
         }
-        let touched = |path: &Path| {
-            self.changes
-                .iter()
-                .any(|change| change.kind.is_change() && change.path == path)
-        };
+        let touched = |path: &Path| self.changes.iter().any(|change| change.kind.is_change() && change.path == path);
         if touched(&config.database.settings) {
             progress("MariaDB's settings changed: the next ap-mode set restarts it");
         }
-        if touched(&config.keepalived.config)
-            && services::is_active(config.unit(Service::Keepalived))?
-        {
+        if touched(&config.keepalived.config) && services::is_active(config.unit(Service::Keepalived))? {
             progress(&format!(
                 "keepalived runs with its former configuration: systemctl reload {}, on the standby first",
                 config.unit(Service::Keepalived)

@@ -176,7 +176,12 @@ impl Node {
         self.shared.facts().standby.void(&format!("a promotion was abandoned: {error:#}"));
         self.refused = Some(ap_host::boottime());
         state.intention = None;
-        if let Err(error) = self.store.set_lease(None).and_then(|()| self.store.set_fault(Fault::Role, true)).and_then(|()| self.save(state)) {
+        if let Err(error) = self
+            .store
+            .set_lease(None)
+            .and_then(|()| self.store.set_fault(Fault::Role, true))
+            .and_then(|()| self.save(state))
+        {
             log::error!("abandoning the promotion: {error:#}");
         }
     }

@@ -29,7 +29,9 @@ impl Node {
             Err(silence) => bail!("the peer does not answer any more: {silence}"),
         };
         if !knows_role(&version) {
-            log::warn!("MariaDB {version} has no --init-rpl-role: a tail that was never acknowledged makes the histories fork");
+            log::warn!(
+                "MariaDB {version} has no --init-rpl-role: a tail that was never acknowledged makes the histories fork"
+            );
             return self.start(Service::Database);
         }
         let saved = self.save_tail(&position)?;
@@ -86,7 +88,8 @@ impl Node {
         if !result.status.success() {
             // The position lies in another file: the whole last file is kept instead.
             log::warn!("mariadb-binlog: {}", String::from_utf8_lossy(&result.stderr).trim());
-            fs::copy(&log, file.with_extension("binlog")).with_context(|| format!("failed to copy {}", log.display()))?;
+            fs::copy(&log, file.with_extension("binlog"))
+                .with_context(|| format!("failed to copy {}", log.display()))?;
         }
         Ok(Some(file))
     }
@@ -105,7 +108,8 @@ impl Node {
 
 /// `--init-rpl-role` exists from 10.6.19, 10.11.9 and 11.4.3 on (facts).
 fn knows_role(version: &str) -> bool {
-    let numbers: Vec<u32> = version.split(|c: char| !c.is_ascii_digit()).take(3).filter_map(|part| part.parse().ok()).collect();
+    let numbers: Vec<u32> =
+        version.split(|c: char| !c.is_ascii_digit()).take(3).filter_map(|part| part.parse().ok()).collect();
     match numbers.as_slice() {
         [10, 6, patch] => *patch >= 19,
         [10, 11, patch] => *patch >= 9,
@@ -132,7 +136,11 @@ fn last_binlog() -> Option<PathBuf> {
 
 /// A setting of the server, the last one wins as it does for the server.
 fn setting(name: &str) -> Option<String> {
-    let out = Command::new("my_print_defaults").args(["--mysqld", "mariadb", "mariadbd", "server"]).stdin(Stdio::null()).output().ok()?;
+    let out = Command::new("my_print_defaults")
+        .args(["--mysqld", "mariadb", "mariadbd", "server"])
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
     String::from_utf8_lossy(&out.stdout).lines().rev().find_map(|line| {
         let (key, value) = line.strip_prefix("--")?.split_once('=')?;
         (key.replace('_', "-") == name).then(|| value.to_owned())

@@ -51,7 +51,15 @@ impl Node {
         let accounts = self.accounts();
         self.as_root(&format!("RESET MASTER;\n{accounts}"))?;
         let schemas: Vec<&str> = schemas.lines().collect();
-        let common = ["--single-transaction", "--gtid", "--master-data=1", "--routines", "--events", "--triggers", "--databases"];
+        let common = [
+            "--single-transaction",
+            "--gtid",
+            "--master-data=1",
+            "--routines",
+            "--events",
+            "--triggers",
+            "--databases",
+        ];
         if schemas.is_empty() {
             bail!("the peer has no data to copy: `ap-mode set ap` without --reseed");
         }
@@ -71,7 +79,8 @@ impl Node {
             "[client]\nhost={}\nport={}\nuser={}\npassword=\"{quoted}\"\nconnect-timeout=5\n",
             self.peer.address, self.config.database.port, self.credentials.replication_user
         );
-        ap_host::write_atomically(path, text.as_bytes(), 0o600).with_context(|| format!("failed to write {}", path.display()))
+        ap_host::write_atomically(path, text.as_bytes(), 0o600)
+            .with_context(|| format!("failed to write {}", path.display()))
     }
 
     /// Moves the data directory aside and makes an empty one.
@@ -105,7 +114,11 @@ impl Node {
         match fs::rename(data, aside) {
             Ok(()) => Ok(()),
             Err(error) if matches!(error.kind(), ErrorKind::CrossesDevices | ErrorKind::ResourceBusy) => {
-                self.tell(&format!("{} cannot be renamed ({error}): copying it to {}", data.display(), aside.display()));
+                self.tell(&format!(
+                    "{} cannot be renamed ({error}): copying it to {}",
+                    data.display(),
+                    aside.display()
+                ));
                 let mut copy = Command::new("cp");
                 copy.args(["-a", "--reflink=auto", "--"]).args([data, aside]);
                 run(copy, b"", COPY).map(drop).with_context(|| format!("failed to keep {} aside", data.display()))
@@ -129,17 +142,22 @@ impl Node {
     fn as_root(&self, statements: &str) -> Result<()> {
         let mut mariadb = Command::new("mariadb");
         mariadb.args(ROOT).arg(format!("--socket={}", self.config.database.socket.display()));
-        run(mariadb, format!("SET SESSION sql_log_bin=0;\n{statements}").as_bytes(), SHORT)
-            .map(drop)
-            .map_err(|error| match error.to_string().contains("near '") {
+        run(mariadb, format!("SET SESSION sql_log_bin=0;\n{statements}").as_bytes(), SHORT).map(drop).map_err(|error| {
+            match error.to_string().contains("near '") {
                 true => anyhow::anyhow!("the local database refused a statement"),
                 false => error,
-            })
+            }
+        })
     }
 
     /// Runs a dump into the local database.
     fn stream(&mut self, mut dump: Command) -> Result<()> {
-        let mut dump = dump.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("failed to run mariadb-dump")?;
+        let mut dump = dump
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("failed to run mariadb-dump")?;
         let Some(out) = dump.stdout.take() else { bail!("mariadb-dump has no output") };
         let load = Command::new("mariadb")
             .args(ROOT)

@@ -66,14 +66,19 @@ impl Node {
         loop {
             match self.db.status() {
                 Ok(status) if !status.log_bin => {
-                    bail!("{} runs without a binary log: `ap-mode install` has not written {}, or it was not restarted since",
-                        self.config.database.unit, self.config.database.settings.display())
+                    bail!(
+                        "{} runs without a binary log: `ap-mode install` has not written {}, or it was not restarted since",
+                        self.config.database.unit,
+                        self.config.database.settings.display()
+                    )
                 }
                 Ok(status) => {
                     self.shared.facts().db = Ok(status);
                     return Ok(());
                 }
-                Err(error) if Instant::now() >= until => return Err(error).context("the database does not answer after its start"),
+                Err(error) if Instant::now() >= until => {
+                    return Err(error).context("the database does not answer after its start");
+                }
                 Err(_) => pause(),
             }
         }
@@ -84,7 +89,9 @@ impl Node {
             match self.check_api() {
                 Ok(()) => return Ok(()),
                 Err(error) if Instant::now() >= until => {
-                    return Err(error).with_context(|| format!("{} is not healthy: {}", self.config.api.unit, self.config.api.health_url));
+                    return Err(error).with_context(|| {
+                        format!("{} is not healthy: {}", self.config.api.unit, self.config.api.health_url)
+                    });
                 }
                 Err(_) => pause(),
             }

@@ -25,11 +25,20 @@ impl Node {
     ///
     /// # Errors
     /// `look` fails, or it is not so at the deadline (`TimedOut`).
-    pub fn wait_until(&mut self, deadline: Duration, what: &str, mut look: impl FnMut(&mut Self) -> Result<bool>) -> Result<()> {
+    pub fn wait_until(
+        &mut self,
+        deadline: Duration,
+        what: &str,
+        mut look: impl FnMut(&mut Self) -> Result<bool>,
+    ) -> Result<()> {
         let until = Instant::now() + deadline;
         while !look(self)? {
             if Instant::now() >= until {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, format!("{} s passed before {what}", deadline.as_secs())).into());
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!("{} s passed before {what}", deadline.as_secs()),
+                )
+                .into());
             }
             crate::serve::alive();
             std::thread::sleep(LOOK_AGAIN);
@@ -43,7 +52,13 @@ impl Node {
         let own = self.db.status()?.binlog_pos;
         self.wait_until(STANDBY, "the standby had received everything", |node| {
             node.look_at_peer(false);
-            Ok(node.shared.facts().heard.answer.as_ref().is_ok_and(|peer| peer.io_pos.covers(&own) || peer.slave_pos.covers(&own)))
+            Ok(node
+                .shared
+                .facts()
+                .heard
+                .answer
+                .as_ref()
+                .is_ok_and(|peer| peer.io_pos.covers(&own) || peer.slave_pos.covers(&own)))
         })
     }
 
@@ -51,7 +66,13 @@ impl Node {
     pub fn await_peer_serves(&mut self) -> Result<()> {
         self.wait_until(TAKEOVER, "the peer served", |node| {
             node.look_at_peer(false);
-            Ok(node.shared.facts().heard.answer.as_ref().is_ok_and(|peer| peer.mode == Mode::S && peer.writable == Some(true)))
+            Ok(node
+                .shared
+                .facts()
+                .heard
+                .answer
+                .as_ref()
+                .is_ok_and(|peer| peer.mode == Mode::S && peer.writable == Some(true)))
         })
     }
 

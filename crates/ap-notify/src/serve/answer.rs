@@ -32,7 +32,8 @@ pub fn serve(listener: TcpListener, config: Arc<Config>, own: Host, peer: Host, 
                         continue;
                     }
                     let line = line(&config, &own, &shared);
-                    let sent = stream.set_write_timeout(Some(WRITE_DEADLINE)).and_then(|()| stream.write_all(line.as_bytes()));
+                    let sent =
+                        stream.set_write_timeout(Some(WRITE_DEADLINE)).and_then(|()| stream.write_all(line.as_bytes()));
                     if let Err(error) = sent {
                         log::debug!("failed to answer {from}: {error}");
                     }

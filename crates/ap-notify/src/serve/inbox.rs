@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn flaps_coalesce_and_the_latest_wins() {
-        let mut flaps: Vec<Message> = (0..50).flat_map(|_| [Message::Vrrp(Vrrp::Master), Message::Vrrp(Vrrp::Backup)]).collect();
+        let mut flaps: Vec<Message> =
+            (0..50).flat_map(|_| [Message::Vrrp(Vrrp::Master), Message::Vrrp(Vrrp::Backup)]).collect();
         flaps.push(Message::Vrrp(Vrrp::Master));
         let mut inbox = inbox(flaps);
         assert_eq!(inbox.next(Duration::ZERO), Some(Cause::Vrrp(Vrrp::Master)));
@@ -154,7 +155,8 @@ mod tests {
 
     #[test]
     fn a_fault_is_not_lost_among_others() {
-        let mut inbox = inbox(vec![Message::Vrrp(Vrrp::Fault), Message::Vrrp(Vrrp::Backup), Message::Vrrp(Vrrp::Master)]);
+        let mut inbox =
+            inbox(vec![Message::Vrrp(Vrrp::Fault), Message::Vrrp(Vrrp::Backup), Message::Vrrp(Vrrp::Master)]);
         assert_eq!(inbox.next(Duration::ZERO), Some(Cause::Vrrp(Vrrp::Fault)));
         assert_eq!(inbox.next(Duration::ZERO), Some(Cause::Vrrp(Vrrp::Master)));
     }
@@ -170,10 +172,8 @@ mod tests {
 
     #[test]
     fn a_restart_within_the_grace_is_nothing() {
-        let mut inbox = inbox(vec![
-            Message::Stopped { service: Service::Api, clean: true },
-            Message::Started(Service::Api),
-        ]);
+        let mut inbox =
+            inbox(vec![Message::Stopped { service: Service::Api, clean: true }, Message::Started(Service::Api)]);
         assert_eq!(inbox.next(Duration::from_secs(9)), None);
     }
 }

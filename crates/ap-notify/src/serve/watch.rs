@@ -73,7 +73,9 @@ pub fn peer(config: Arc<Config>, own: Host, peer: Host, shared: Arc<Shared>) -> 
         loop {
             let asked = ap_host::boottime();
             shared.facts().standby.asking(asked);
-            let answer = Kernel.ask(&question(&config, &own, &peer, config.pair.ask_timeout.get())).map_err(|error| format!("{error:#}"));
+            let answer = Kernel
+                .ask(&question(&config, &own, &peer, config.pair.ask_timeout.get()))
+                .map_err(|error| format!("{error:#}"));
             let kept = {
                 let mut facts = shared.facts();
                 let relay = facts.relay.clone();
@@ -109,6 +111,9 @@ pub fn gateway(config: Arc<Config>, own: Host, shared: Arc<Shared>) -> Result<()
 
 /// Starts a thread that ends with the process.
 pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
-    thread::Builder::new().name(name.into()).spawn(body).with_context(|| format!("failed to start the {name} thread"))?;
+    thread::Builder::new()
+        .name(name.into())
+        .spawn(body)
+        .with_context(|| format!("failed to start the {name} thread"))?;
     Ok(())
 }

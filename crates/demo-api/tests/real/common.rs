@@ -22,10 +22,7 @@ impl MariaDb {
     /// A fresh data directory with a running server and the demo schema.
     /// `None`, said loudly, when MariaDB is not installed; under `CI` that fails.
     pub fn new(options: &[&str]) -> Option<Self> {
-        if !["mariadbd", "mariadb-install-db", "mariadb"]
-            .iter()
-            .all(|program| is_there(program))
-        {
+        if !["mariadbd", "mariadb-install-db", "mariadb"].iter().all(|program| is_there(program)) {
             // Not eprintln: the test harness would swallow it.
             let note = "SKIPPED: needs mariadbd, type apt-get install mariadb-server-core mariadb-client-core\n";
             std::io::stderr().write_all(note.as_bytes()).unwrap();
@@ -42,19 +39,10 @@ impl MariaDb {
         // directory, and would clear those of its neighbours in /tmp.
         let made = Command::new("mariadb-install-db")
             .env("TMPDIR", &db.dir)
-            .args([
-                "--no-defaults",
-                &data,
-                "--skip-test-db",
-                "--auth-root-authentication-method=normal",
-            ])
+            .args(["--no-defaults", &data, "--skip-test-db", "--auth-root-authentication-method=normal"])
             .output()
             .unwrap();
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         db.start(options);
         let model = script("init-model", &db.model_args());
         assert!(model.status.success(), "{model:?}");
@@ -66,12 +54,7 @@ impl MariaDb {
         let log = std::fs::File::create(self.dir.join("log")).unwrap();
         let server = Command::new("mariadbd")
             .env("TMPDIR", &self.dir)
-            .args([
-                "--no-defaults",
-                "--skip-networking",
-                "--user=root",
-                "--innodb-buffer-pool-size=16M",
-            ])
+            .args(["--no-defaults", "--skip-networking", "--user=root", "--innodb-buffer-pool-size=16M"])
             .arg(format!("--datadir={}", self.dir.join("data").display()))
             .arg(format!("--socket={}", self.socket().display()))
             .args(options)
@@ -80,9 +63,7 @@ impl MariaDb {
             .spawn()
             .unwrap();
         self.server = Some(server);
-        until("mariadbd answers", START, || {
-            self.try_sql("SELECT 1").is_ok()
-        });
+        until("mariadbd answers", START, || self.try_sql("SELECT 1").is_ok());
     }
 
     /// SIGKILL, as a fence or an out-of-memory killer would.
@@ -96,13 +77,7 @@ impl MariaDb {
     /// Sends the server a signal such as `STOP`.
     pub fn signal(&self, signal: &str) {
         let pid = self.server.as_ref().unwrap().id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-s", signal, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -134,22 +109,14 @@ impl MariaDb {
     /// What `init-model` needs to know.
     pub fn model_args(&self) -> [String; 4] {
         let path = |path: PathBuf| path.to_string_lossy().into_owned();
-        [
-            "--socket".into(),
-            path(self.socket()),
-            "--password-file".into(),
-            path(self.password_file()),
-        ]
+        ["--socket".into(), path(self.socket()), "--password-file".into(), path(self.password_file())]
     }
 }
 
 /// Runs one of the repository's scripts.
 pub fn script(name: &str, args: &[impl AsRef<std::ffi::OsStr>]) -> Output {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts");
-    Command::new(scripts.join(name))
-        .args(args)
-        .output()
-        .unwrap()
+    Command::new(scripts.join(name)).args(args).output().unwrap()
 }
 
 impl Drop for MariaDb {
@@ -196,9 +163,7 @@ impl Api {
     }
 
     pub fn get(&self, target: &str) -> Answer {
-        self.send(&format!(
-            "GET {target} HTTP/1.1\r\nConnection: close\r\n\r\n"
-        ))
+        self.send(&format!("GET {target} HTTP/1.1\r\nConnection: close\r\n\r\n"))
     }
 
     pub fn post(&self, body: &str) -> Answer {
@@ -247,10 +212,7 @@ impl Answer {
     /// Asserts the status and a part of the body.
     #[track_caller]
     pub fn is(&self, status: u16, part: &str) -> &Self {
-        assert!(
-            self.status == status && self.body.contains(part),
-            "expected {status} {part}, got {self:?}"
-        );
+        assert!(self.status == status && self.body.contains(part), "expected {status} {part}, got {self:?}");
         self
     }
 }

@@ -17,30 +17,13 @@ fn exit_codes() {
         (&["--no-such-flag"], None, 64, "no-such-flag"),
         (&["--workers", "0"], None, 64, "0 is not in 1..=64"),
         (&["--write-timeout", "0s"], None, 64, "must be more than 0"),
-        (
-            &["--listen", &taken],
-            None,
-            69,
-            "error: failed to listen on 127.0.0.1",
-        ),
-        (
-            &["--password-file"],
-            Some(open.as_path()),
-            78,
-            "open to everyone",
-        ),
+        (&["--listen", &taken], None, 69, "error: failed to listen on 127.0.0.1"),
+        (&["--password-file"], Some(open.as_path()), 78, "open to everyone"),
     ];
     for (args, file, code, part) in table {
-        let out = Command::new(env!("CARGO_BIN_EXE_demo-api"))
-            .args(args)
-            .args(file)
-            .output()
-            .unwrap();
+        let out = Command::new(env!("CARGO_BIN_EXE_demo-api")).args(args).args(file).output().unwrap();
         let got = (out.status.code(), String::from_utf8(out.stderr).unwrap());
-        assert!(
-            got.0 == Some(code) && got.1.contains(part),
-            "{args:?}: {got:?}"
-        );
+        assert!(got.0 == Some(code) && got.1.contains(part), "{args:?}: {got:?}");
         assert!(!got.1.contains("secret"), "{got:?}");
     }
     std::fs::remove_file(open).unwrap();

@@ -11,25 +11,16 @@ const ANY: &str = "127.0.0.1:0";
 fn users_and_quotes() {
     let Some(db) = MariaDb::new(&[]) else { return };
     let api = Api::start(&db, ANY, &[]);
-    assert!(
-        api.get("/healthz")
-            .is(200, "ok")
-            .head
-            .contains("\r\nX-Node: ")
-    );
+    assert!(api.get("/healthz").is(200, "ok").head.contains("\r\nX-Node: "));
     db.sql("UPDATE demo.quotes SET quote = 'From the table.'");
     api.get("/quote").is(200, "From the table.");
     api.get("/users").is(200, "[]");
-    api.post(r#"{"name": "Ada"}"#)
-        .is(201, r#"{"id":1,"name":"Ada"}"#);
-    api.post(r#"{"id": 7, "name": "Grä ' \" fin"}"#)
-        .is(201, r#"{"id":7,"name":"Grä ' \" fin"}"#);
+    api.post(r#"{"name": "Ada"}"#).is(201, r#"{"id":1,"name":"Ada"}"#);
+    api.post(r#"{"id": 7, "name": "Grä ' \" fin"}"#).is(201, r#"{"id":7,"name":"Grä ' \" fin"}"#);
     api.post(r#"{"name": "Bob"}"#).is(201, r#""id":8"#);
-    api.post(r#"{"id": 7, "name": "Eve"}"#)
-        .is(409, r#""field":"id""#);
+    api.post(r#"{"id": 7, "name": "Eve"}"#).is(409, r#""field":"id""#);
     api.post(r#"{"id": 9}"#).is(400, r#""field":"name""#);
-    api.get("/users/7")
-        .is(200, r#"{"id":7,"name":"Grä ' \" fin"}"#);
+    api.get("/users/7").is(200, r#"{"id":7,"name":"Grä ' \" fin"}"#);
     api.get("/users/9").is(404, "no user 9");
     let page = api.get("/users?after=1&limit=1");
     assert_eq!(page.body, r#"[{"id":7,"name":"Grä ' \" fin"}]"#);
@@ -44,8 +35,7 @@ fn users_and_quotes() {
     assert!(text.contains("Ada") && text.contains("Bob"), "{text}");
 
     // A body that was announced and never comes.
-    api.send("POST /users HTTP/1.1\r\nContent-Length: 9\r\n\r\n{")
-        .is(408, "too long to arrive");
+    api.send("POST /users HTTP/1.1\r\nContent-Length: 9\r\n\r\n{").is(408, "too long to arrive");
 }
 
 #[test]
@@ -56,21 +46,15 @@ fn read_only() {
     let api = Api::start(&db, ANY, &[]);
     api.post(r#"{"name": "Ada"}"#).is(201, "Ada");
     db.sql("SET GLOBAL read_only=1");
-    api.post(r#"{"name": "Bob"}"#)
-        .is(503, "read-only")
-        .is(503, r#""outcome":"not-done""#);
+    api.post(r#"{"name": "Bob"}"#).is(503, "read-only").is(503, r#""outcome":"not-done""#);
     api.get("/healthz").is(200, "ok");
     api.get("/users").is(200, "Ada");
     db.sql("SET GLOBAL read_only=0");
     api.post(r#"{"name": "Bob"}"#).is(201, "Bob");
     db.kill();
     db.start(&["--read-only"]);
-    api.post(r#"{"name": "Eve"}"#)
-        .is(503, r#""outcome":"not-done""#);
-    assert_eq!(
-        db.sql("SELECT GROUP_CONCAT(name) FROM demo.users"),
-        "Ada,Bob"
-    );
+    api.post(r#"{"name": "Eve"}"#).is(503, r#""outcome":"not-done""#);
+    assert_eq!(db.sql("SELECT GROUP_CONCAT(name) FROM demo.users"), "Ada,Bob");
 }
 
 #[test]
@@ -83,10 +67,8 @@ fn survives_the_database() {
         api.post(r#"{"name": "before"}"#).is(201, "before");
     }
     db.kill();
-    api.get("/healthz")
-        .is(503, "does not answer: Connection refused");
-    api.post(r#"{"name": "away"}"#)
-        .is(503, r#""outcome":"not-done""#);
+    api.get("/healthz").is(503, "does not answer: Connection refused");
+    api.post(r#"{"name": "away"}"#).is(503, r#""outcome":"not-done""#);
     api.get("/users").is(503, r#""outcome":"not-done""#);
     api.get("/quote").is(200, "author");
     db.start(&[]);
@@ -96,14 +78,8 @@ fn survives_the_database() {
         api.post(r#"{"name": "after"}"#).is(201, "after");
         api.get("/users").is(200, "after");
     }
-    assert_eq!(
-        db.sql("SELECT COUNT(*) FROM demo.users WHERE name = 'after'"),
-        "4"
-    );
-    assert_eq!(
-        db.sql("SELECT COUNT(*) FROM demo.users WHERE name = 'away'"),
-        "0"
-    );
+    assert_eq!(db.sql("SELECT COUNT(*) FROM demo.users WHERE name = 'after'"), "4");
+    assert_eq!(db.sql("SELECT COUNT(*) FROM demo.users WHERE name = 'away'"), "0");
 
     // The service itself comes back on the same port while old connections linger.
     let held = api.connect();
@@ -117,11 +93,7 @@ fn survives_the_database() {
 #[test]
 fn a_frozen_database_is_unhealthy_in_time() {
     let Some(db) = MariaDb::new(&[]) else { return };
-    let api = Api::start(
-        &db,
-        ANY,
-        &["--health-timeout", "300ms", "--read-timeout", "400ms"],
-    );
+    let api = Api::start(&db, ANY, &["--health-timeout", "300ms", "--read-timeout", "400ms"]);
     api.get("/healthz").is(200, "ok");
     db.signal("STOP");
     for _ in 0..3 {
@@ -129,11 +101,7 @@ fn a_frozen_database_is_unhealthy_in_time() {
         // Whichever of the two notices first: the deadline or the socket's own.
         api.get("/healthz").is(503, "the database");
         api.get("/users").is(503, "not-done");
-        assert!(
-            start.elapsed() < Duration::from_secs(5),
-            "{:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     }
     db.signal("CONT");
     until("healthy again", START, || api.get("/healthz").status == 200);
@@ -156,39 +124,27 @@ fn stalled_commits() {
     );
     let writers = 12;
     std::thread::scope(|scope| {
-        let posts: Vec<_> = (0..writers)
-            .map(|_| scope.spawn(|| api.post(r#"{"name": "stalled"}"#)))
-            .collect();
+        let posts: Vec<_> = (0..writers).map(|_| scope.spawn(|| api.post(r#"{"name": "stalled"}"#))).collect();
         // Health and reading go on while every writer hangs.
         for _ in 0..5 {
             api.get("/healthz").is(200, "ok");
             api.get("/users").is(200, "before");
         }
         let answers: Vec<_> = posts.into_iter().map(|post| post.join().unwrap()).collect();
-        let unknown = answers
-            .iter()
-            .filter(|a| a.is(503, "outcome").body.contains("unknown"))
-            .count();
+        let unknown = answers.iter().filter(|a| a.is(503, "outcome").body.contains("unknown")).count();
         assert_eq!(unknown, 3, "{answers:?}");
     });
     // More tries leave no sessions behind: at most one for each worker.
     for _ in 0..3 {
-        api.post(r#"{"name": "refused"}"#)
-            .is(503, r#""outcome":"not-done""#);
+        api.post(r#"{"name": "refused"}"#).is(503, r#""outcome":"not-done""#);
     }
-    let sessions =
-        db.sql("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'demo'");
+    let sessions = db.sql("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'demo'");
     assert!(sessions.parse::<u32>().unwrap() <= 7, "{sessions} sessions");
     // Nothing of it is visible yet.
     assert_eq!(db.sql("SELECT COUNT(*) FROM demo.users"), "1");
 
     db.sql("SET GLOBAL rpl_semi_sync_master_enabled=OFF");
-    until("the waiting commits end", START, || {
-        db.sql("SELECT COUNT(*) FROM demo.users") == "4"
-    });
+    until("the waiting commits end", START, || db.sql("SELECT COUNT(*) FROM demo.users") == "4");
     api.post(r#"{"name": "after"}"#).is(201, "after");
-    assert_eq!(
-        db.sql("SELECT COUNT(*) FROM demo.users WHERE name = 'refused'"),
-        "0"
-    );
+    assert_eq!(db.sql("SELECT COUNT(*) FROM demo.users WHERE name = 'refused'"), "0");
 }

@@ -43,9 +43,7 @@ fn each_rule_names_its_key() {
         ("host[1].name", |c| c.host[1].name = "one".into()),
         ("host[0].name", |c| c.host[0].name = "a b".into()),
         ("host[1].address", |c| c.host[1].address = c.host[0].address),
-        ("host[1].address", |c| {
-            c.host[1].address = [127, 0, 0, 2].into()
-        }),
+        ("host[1].address", |c| c.host[1].address = [127, 0, 0, 2].into()),
         ("host[0].nic", |c| c.host[0].nic = "a/b".into()),
         ("host[0].nic", |c| c.host[0].nic = "a b".into()),
         ("host[0].nic", |c| c.host[0].nic = "abcdefghijklmnop".into()),
@@ -55,41 +53,25 @@ fn each_rule_names_its_key() {
         ("api.unit", |c| c.api.unit = "ap-notify.service".into()),
         ("api.unit", |c| c.api.unit = "a b.service".into()),
         ("database.socket", |c| c.database.socket = "run/sock".into()),
-        ("database.credentials", |c| {
-            c.database.credentials = "".into()
-        }),
+        ("database.credentials", |c| c.database.credentials = "".into()),
         ("api.ca-file", |c| c.api.ca_file = Some("ca.pem".into())),
-        ("paths.units", |c| {
-            c.paths.units = "/etc/systemd/system/".into()
-        }),
+        ("paths.units", |c| c.paths.units = "/etc/systemd/system/".into()),
         ("paths.state", |c| c.paths.state = "var".into()),
         ("alert.command", |c| c.alert.command = vec!["mail".into()]),
         ("fence.command", |c| c.fence.command = vec!["./off".into()]),
-        ("api.health-url", |c| {
-            c.api.health_url = "ftp://127.0.0.1/".into()
-        }),
+        ("api.health-url", |c| c.api.health_url = "ftp://127.0.0.1/".into()),
         ("api.health-url", |c| c.api.health_url = "http://".into()),
-        ("api.health-url", |c| {
-            c.api.health_url = "http://a:0/".into()
-        }),
+        ("api.health-url", |c| c.api.health_url = "http://a:0/".into()),
         ("api.insecure", |c| {
             c.api.insecure = true;
             c.api.health_url = "https://192.0.2.11/".into();
         }),
         ("api.expect-status", |c| c.api.expect_status = 0),
-        ("api.expect-body", |c| {
-            c.api.expect_body = Some(String::new())
-        }),
+        ("api.expect-body", |c| c.api.expect_body = Some(String::new())),
         ("api.redirects", |c| c.api.redirects = 11),
-        ("keepalived.advert-interval", |c| {
-            c.keepalived.advert_interval = Span::millis(15)
-        }),
-        ("keepalived.advert-interval", |c| {
-            c.keepalived.advert_interval = Span::millis(0)
-        }),
-        ("keepalived.virtual-router-id", |c| {
-            c.keepalived.virtual_router_id = 0
-        }),
+        ("keepalived.advert-interval", |c| c.keepalived.advert_interval = Span::millis(15)),
+        ("keepalived.advert-interval", |c| c.keepalived.advert_interval = Span::millis(0)),
+        ("keepalived.virtual-router-id", |c| c.keepalived.virtual_router_id = 0),
         ("check.fall", |c| c.check.fall = 0),
         ("check.rise", |c| c.check.rise = 0),
         ("check.timeout", |c| c.check.timeout = c.check.interval),
@@ -97,17 +79,11 @@ fn each_rule_names_its_key() {
         ("database.port", |c| c.database.port = 0),
         ("pair.port", |c| c.pair.port = 3306),
         ("pair.stall", |c| c.pair.stall = Span::secs(0)),
-        ("pair.ask-timeout", |c| {
-            c.pair.ask_timeout = c.pair.ask_interval
-        }),
+        ("pair.ask-timeout", |c| c.pair.ask_timeout = c.pair.ask_interval),
         ("pair.lease", |c| c.pair.lease = Span::millis(1700)),
-        ("pair.lease", |c| {
-            c.keepalived.advert_interval = Span::secs(1)
-        }),
+        ("pair.lease", |c| c.keepalived.advert_interval = Span::secs(1)),
         ("pair.witness", |c| c.pair.witness = vec![c.vip.into()]),
-        ("pair.witness", |c| {
-            c.pair.witness = vec!["::1".parse().unwrap()]
-        }),
+        ("pair.witness", |c| c.pair.witness = vec!["::1".parse().unwrap()]),
         ("start.delay", |c| {
             c.start.scheduler = Scheduler::At;
             c.start.delay = Span::secs(90);
@@ -117,10 +93,7 @@ fn each_rule_names_its_key() {
         let mut config = good();
         spoil(&mut config);
         let problems = config.check();
-        let keys: Vec<_> = problems
-            .iter()
-            .map(|problem| problem.key.as_str())
-            .collect();
+        let keys: Vec<_> = problems.iter().map(|problem| problem.key.as_str()).collect();
         assert_eq!(keys, [*key], "row {n}: {problems:?}");
     }
 }

@@ -44,12 +44,7 @@ impl Config {
             ("alert.timeout", self.alert.timeout),
             ("fence.timeout", self.fence.timeout),
         ] {
-            f.need(
-                !span.get().is_zero(),
-                key,
-                span,
-                "must be more than nothing",
-            );
+            f.need(!span.get().is_zero(), key, span, "must be more than nothing");
         }
         f.need(
             (Duration::from_millis(10)..=Duration::from_millis(40_950)).contains(&advert.get())
@@ -97,8 +92,7 @@ impl Config {
         );
         f.need(
             self.start.scheduler != Scheduler::At
-                || (self.start.delay.get().subsec_nanos() == 0
-                    && self.start.delay.get().as_secs().is_multiple_of(60)),
+                || (self.start.delay.get().subsec_nanos() == 0 && self.start.delay.get().as_secs().is_multiple_of(60)),
             "start.delay",
             self.start.delay,
             "must be whole minutes with start.scheduler = \"at\"",

@@ -31,18 +31,11 @@ impl Version {
     /// Finds the version in what `keepalived --version` prints:
     /// "Keepalived v2.2.7 (01/16,2022)".
     pub fn find(text: &str) -> Option<Self> {
-        let word = text.split_ascii_whitespace().find_map(|word| {
-            word.strip_prefix('v')
-                .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-        })?;
-        let mut numbers = word
-            .split(|c: char| !c.is_ascii_digit())
-            .map(|number| number.parse().unwrap_or(0));
-        Some(Self(
-            numbers.next()?,
-            numbers.next()?,
-            numbers.next().unwrap_or(0),
-        ))
+        let word = text
+            .split_ascii_whitespace()
+            .find_map(|word| word.strip_prefix('v').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())))?;
+        let mut numbers = word.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
+        Some(Self(numbers.next()?, numbers.next()?, numbers.next().unwrap_or(0)))
     }
 }
 
@@ -64,14 +57,8 @@ pub fn text(node: &Node) -> Result<String> {
     let interval = check_time(node, "check.interval", config.check.interval)?;
     let timeout = check_time(node, "check.timeout", config.check.timeout)?;
     let (notify_fifo, notify) = match config.keepalived.hooks {
-        Hooks::Fifo => (
-            format!("vrrp_notify_fifo {}", config.fifo().display()),
-            String::new(),
-        ),
-        Hooks::Notify => (
-            String::new(),
-            format!("notify \"{programs}/ap-notify --config {path}\""),
-        ),
+        Hooks::Fifo => (format!("vrrp_notify_fifo {}", config.fifo().display()), String::new()),
+        Hooks::Notify => (String::new(), format!("notify \"{programs}/ap-notify --config {path}\"")),
     };
     fill(
         "keepalived.conf",
@@ -89,31 +76,11 @@ pub fn text(node: &Node) -> Result<String> {
             ("timeout", &timeout),
             ("fall", &config.check.fall.to_string()),
             ("rise", &config.check.rise.to_string()),
-            (
-                "track-file",
-                if node.keepalived < Version::TRACK_FILE {
-                    "vrrp_track_file"
-                } else {
-                    "track_file"
-                },
-            ),
+            ("track-file", if node.keepalived < Version::TRACK_FILE { "vrrp_track_file" } else { "track_file" }),
             ("nic", &node.own.nic),
-            (
-                "virtual-router-id",
-                &config.keepalived.virtual_router_id.to_string(),
-            ),
-            (
-                "priority",
-                if first {
-                    PRIORITY_FIRST
-                } else {
-                    PRIORITY_SECOND
-                },
-            ),
-            (
-                "advert-interval",
-                &seconds(config.keepalived.advert_interval.get()),
-            ),
+            ("virtual-router-id", &config.keepalived.virtual_router_id.to_string()),
+            ("priority", if first { PRIORITY_FIRST } else { PRIORITY_SECOND }),
+            ("advert-interval", &seconds(config.keepalived.advert_interval.get())),
             ("address", &node.own.address.to_string()),
             ("peer-address", &node.peer.address.to_string()),
             ("vip", &config.vip.to_string()),
@@ -147,14 +114,8 @@ mod tests {
     #[test]
     fn versions() {
         let table = [
-            (
-                "Keepalived v2.2.7 (01/16,2022)\n\nCopyright",
-                Some(Version(2, 2, 7)),
-            ),
-            (
-                "Keepalived v2.3.3 (03/30,2025), git commit v2.3.2+",
-                Some(Version(2, 3, 3)),
-            ),
+            ("Keepalived v2.2.7 (01/16,2022)\n\nCopyright", Some(Version(2, 2, 7))),
+            ("Keepalived v2.3.3 (03/30,2025), git commit v2.3.2+", Some(Version(2, 3, 3))),
             ("Keepalived v2.1", Some(Version(2, 1, 0))),
             ("verbose vintage", None),
         ];
@@ -166,13 +127,7 @@ mod tests {
 
     #[test]
     fn times() {
-        for (millis, expected) in [
-            (2000, "2"),
-            (100, "0.1"),
-            (1250, "1.25"),
-            (10, "0.01"),
-            (20_000, "20"),
-        ] {
+        for (millis, expected) in [(2000, "2"), (100, "0.1"), (1250, "1.25"), (10, "0.01"), (20_000, "20")] {
             assert_eq!(seconds(Duration::from_millis(millis)), expected);
         }
     }

@@ -50,14 +50,8 @@ pub struct Rendered {
 pub fn files(node: &Node) -> Result<Vec<Rendered>> {
     check_paths(node)?;
     let mut files = units::files(node)?;
-    files.push(Rendered {
-        path: node.config.keepalived.config.clone(),
-        text: keepalived::text(node)?,
-    });
-    files.push(Rendered {
-        path: node.config.database.settings.clone(),
-        text: settings(node),
-    });
+    files.push(Rendered { path: node.config.keepalived.config.clone(), text: keepalived::text(node)? });
+    files.push(Rendered { path: node.config.database.settings.clone(), text: settings(node) });
     for file in &mut files {
         file.text.insert_str(0, &header(node));
     }
@@ -82,10 +76,7 @@ fn server_id(address: Ipv4Addr) -> u32 {
 
 /// The first line of every file.
 fn header(node: &Node) -> String {
-    format!(
-        "# Written by ap-mode install; changes are refused, edit {}\n",
-        node.path.display()
-    )
+    format!("# Written by ap-mode install; changes are refused, edit {}\n", node.path.display())
 }
 
 /// Paths stand in unit files, in keepalived.conf and in a crontab, each with its
@@ -102,15 +93,10 @@ fn check_paths(node: &Node) -> Result<()> {
         ("paths.state", &config.state_dir()),
         ("paths.run", &config.run_dir()),
     ] {
-        let plain = path.to_str().is_some_and(|path| {
-            path.bytes()
-                .all(|c| c.is_ascii_alphanumeric() || b"/._+-".contains(&c))
-        });
+        let plain =
+            path.to_str().is_some_and(|path| path.bytes().all(|c| c.is_ascii_alphanumeric() || b"/._+-".contains(&c)));
         if !plain {
-            let text = format!(
-                "{key} = {}: must be made of letters, digits and /._+-",
-                path.display()
-            );
+            let text = format!("{key} = {}: must be made of letters, digits and /._+-", path.display());
             return Err(Failure::new(Exit::Config, text).into());
         }
     }

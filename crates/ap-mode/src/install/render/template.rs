@@ -30,9 +30,7 @@ fn fill_line(line: &str, values: &[(&str, &str)]) -> Result<String> {
         let name = after[1..]
             .split_once('}')
             .map(|(name, _)| name)
-            .filter(|name| {
-                !name.is_empty() && name.bytes().all(|c| c.is_ascii_lowercase() || c == b'-')
-            });
+            .filter(|name| !name.is_empty() && name.bytes().all(|c| c.is_ascii_lowercase() || c == b'-'));
         let Some(name) = name else {
             filled.push('{');
             rest = &after[1..];
@@ -57,19 +55,12 @@ mod tests {
         let values = [("a", "1"), ("empty", "")];
         let table = [
             ("x {a}{a} y\n{empty}", Some("x 11 y\n")),
-            (
-                "block {\n  {empty}\n  {a}\n}\n\nend",
-                Some("block {\n  1\n}\n\nend\n"),
-            ),
+            ("block {\n  {empty}\n  {a}\n}\n\nend", Some("block {\n  1\n}\n\nend\n")),
             ("Wants=z {empty}\n{a}", Some("Wants=z\n1\n")),
             ("{a} {empty} {b}", None),
         ];
         for (template, expected) in table {
-            assert_eq!(
-                fill(template, &values).ok().as_deref(),
-                expected,
-                "{template}"
-            );
+            assert_eq!(fill(template, &values).ok().as_deref(), expected, "{template}");
         }
     }
 }

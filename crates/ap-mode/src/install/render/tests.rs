@@ -65,12 +65,7 @@ units = "/usr/lib/systemd/system"
 "#;
 
 /// All files of one host as one text.
-fn render(
-    toml: &str,
-    host: usize,
-    keepalived: Version,
-    log_bin: Option<&str>,
-) -> Result<Vec<Rendered>> {
+fn render(toml: &str, host: usize, keepalived: Version, log_bin: Option<&str>) -> Result<Vec<Rendered>> {
     let config = parse(toml, "ap.toml").unwrap();
     files(&Node {
         config: &config,
@@ -83,26 +78,18 @@ fn render(
 }
 
 fn as_one(files: &[Rendered]) -> String {
-    files
-        .iter()
-        .map(|file| format!("==> {} <==\n{}\n", file.path.display(), file.text))
-        .collect()
+    files.iter().map(|file| format!("==> {} <==\n{}\n", file.path.display(), file.text)).collect()
 }
 
 /// Compares with tests/golden; `AP_BLESS=1` writes it anew.
 fn golden(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("AP_BLESS").is_some() {
         std::fs::write(&path, text).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap();
     let diff = crate::install::diff::unified(name, Some(&kept), Some(text));
-    assert!(
-        diff.is_empty(),
-        "if this is right, run again with AP_BLESS=1:\n{diff}"
-    );
+    assert!(diff.is_empty(), "if this is right, run again with AP_BLESS=1:\n{diff}");
 }
 
 #[test]
@@ -117,17 +104,13 @@ fn files_are_as_kept() {
         ("delay.txt", &boot, 0, Version(2, 2, 7)),
     ];
     for (name, toml, host, keepalived) in table {
-        golden(
-            name,
-            &as_one(&render(toml, host, keepalived, None).unwrap()),
-        );
+        golden(name, &as_one(&render(toml, host, keepalived, None).unwrap()));
     }
 }
 
 #[test]
 fn hosts_differ_only_in_what_is_their_own() {
-    let [a, b] =
-        [0, 1].map(|host| as_one(&render(DEFAULTS, host, Version(2, 2, 7), None).unwrap()));
+    let [a, b] = [0, 1].map(|host| as_one(&render(DEFAULTS, host, Version(2, 2, 7), None).unwrap()));
     assert_eq!(a.lines().count(), b.lines().count());
     let differing: Vec<&str> = a
         .lines()
@@ -197,8 +180,7 @@ fn keepalived_accepts_its_configuration() {
     }
     for program in ["ap-track-nic", "ap-track-api", "ap-track-db", "ap-notify"] {
         std::fs::write(home.join(program), "#!/bin/sh\n").unwrap();
-        std::fs::set_permissions(home.join(program), std::fs::Permissions::from_mode(0o755))
-            .unwrap();
+        std::fs::set_permissions(home.join(program), std::fs::Permissions::from_mode(0o755)).unwrap();
     }
     for hooks in ["fifo", "notify"] {
         let toml = format!(
@@ -209,10 +191,7 @@ fn keepalived_accepts_its_configuration() {
             let files = render(&toml, host, version, None).unwrap();
             let text = &files
                 .iter()
-                .find(|file| {
-                    file.path.ends_with("keepalived.conf")
-                        && file.path.starts_with("/etc/keepalived")
-                })
+                .find(|file| file.path.ends_with("keepalived.conf") && file.path.starts_with("/etc/keepalived"))
                 .unwrap()
                 .text;
             crate::install::host::test_keepalived(text).unwrap();
@@ -231,35 +210,21 @@ fn systemd_accepts_the_units() {
     // Programs and configuration need not be there: `true` is.
     let mut units = Vec::new();
     for file in render(ELSEWHERE, 0, Version(2, 3, 3), None).unwrap() {
-        if let Some(name) = file
-            .path
-            .file_name()
-            .filter(|_| file.path.parent() == Some(Path::new("/usr/lib/systemd/system")))
+        if let Some(name) =
+            file.path.file_name().filter(|_| file.path.parent() == Some(Path::new("/usr/lib/systemd/system")))
         {
-            let text: String = file
-                .text
-                .replace("/opt/ap/bin/ap-mode", "/bin/true")
-                .replace("/opt/ap/bin/ap-notify", "/bin/true");
-            let text = text
-                .replace("/opt/ap/bin/ap-track-nic", "/bin/true")
-                .replace("/usr/bin/at ", "/bin/true ");
+            let text: String =
+                file.text.replace("/opt/ap/bin/ap-mode", "/bin/true").replace("/opt/ap/bin/ap-notify", "/bin/true");
+            let text = text.replace("/opt/ap/bin/ap-track-nic", "/bin/true").replace("/usr/bin/at ", "/bin/true ");
             std::fs::write(dir.join(name), text).unwrap();
             units.push(dir.join(name));
         }
     }
-    match Command::new("systemd-analyze")
-        .arg("verify")
-        .arg("--man=no")
-        .args(&units)
-        .output()
-    {
+    match Command::new("systemd-analyze").arg("verify").arg("--man=no").args(&units).output() {
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
             // Other units of the machine may be whatever they are.
-            let ours: Vec<&str> = said
-                .lines()
-                .filter(|line| line.contains(&dir.display().to_string()))
-                .collect();
+            let ours: Vec<&str> = said.lines().filter(|line| line.contains(&dir.display().to_string())).collect();
             assert!(ours.is_empty(), "{ours:#?}");
         }
         Err(error) => skipped(&format!("systemd-analyze: {error}")),

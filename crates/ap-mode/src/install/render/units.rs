@@ -20,10 +20,7 @@ const START_MARGIN: Duration = Duration::from_secs(120);
 /// A template that comes with the program.
 macro_rules! template {
     ($name:literal) => {
-        (
-            $name,
-            include_str!(concat!("../../../../../systemd/", $name)),
-        )
+        ($name, include_str!(concat!("../../../../../systemd/", $name)))
     };
 }
 
@@ -51,15 +48,9 @@ pub fn files(node: &Node) -> Result<Vec<Rendered>> {
         values.fill(units.join(QUEUE), template!("ap-notify.socket"))?,
         values.fill(units.join(PEER), template!("ap-peer.socket"))?,
         values.fill(tmpfiles(config), template!("tmpfiles.conf"))?,
-        values.fill(
-            drop_in(&config.database.unit),
-            template!("drop-ins/database.conf"),
-        )?,
+        values.fill(drop_in(&config.database.unit), template!("drop-ins/database.conf"))?,
         values.fill(drop_in(&config.api.unit), template!("drop-ins/api.conf"))?,
-        values.fill(
-            drop_in(&config.keepalived.unit),
-            template!("drop-ins/keepalived.conf"),
-        )?,
+        values.fill(drop_in(&config.keepalived.unit), template!("drop-ins/keepalived.conf"))?,
     ];
     if config.start.scheduler == Scheduler::Cron {
         files.push(values.fill(Path::new(CRON).join(&config.codename), template!("cron"))?);
@@ -85,10 +76,7 @@ impl Values {
         // The script is copied into the job: the environment is all it keeps.
         let at = config.start.scheduler == Scheduler::At;
         let start = if at {
-            format!(
-                "/usr/bin/at -f {scripts}/start-ap.sh now + {} minutes",
-                delay.as_secs() / 60
-            )
+            format!("/usr/bin/at -f {scripts}/start-ap.sh now + {} minutes", delay.as_secs() / 60)
         } else {
             format!("{programs}/ap-mode --config {path} start --who boot")
         };
@@ -99,42 +87,15 @@ impl Values {
         Self(vec![
             ("start", start),
             ("wants", only(at, "atd.service".into())),
-            (
-                "environment",
-                only(
-                    at,
-                    format!("Environment=AP_CONFIG={path} AP_PROGRAMS={programs}"),
-                ),
-            ),
-            (
-                "delay",
-                only(
-                    delayed,
-                    format!("ExecStartPre=/bin/sleep {}", delay.as_secs_f64()),
-                ),
-            ),
+            ("environment", only(at, format!("Environment=AP_CONFIG={path} AP_PROGRAMS={programs}"))),
+            ("delay", only(delayed, format!("ExecStartPre=/bin/sleep {}", delay.as_secs_f64()))),
             ("delay-seconds", delay.as_secs_f64().to_string()),
             ("start-limit", limit.as_secs().to_string()),
-            (
-                "nic-timeout",
-                format!("{}ms", config.start.nic_timeout.get().as_millis()),
-            ),
-            (
-                "condition-reset",
-                only(elsewhere, "ConditionFileNotEmpty=".into()),
-            ),
-            (
-                "condition",
-                only(elsewhere, format!("ConditionFileNotEmpty={moved}")),
-            ),
+            ("nic-timeout", format!("{}ms", config.start.nic_timeout.get().as_millis())),
+            ("condition-reset", only(elsewhere, "ConditionFileNotEmpty=".into())),
+            ("condition", only(elsewhere, format!("ConditionFileNotEmpty={moved}"))),
             ("exec-reset", only(elsewhere, "ExecStart=".into())),
-            (
-                "exec",
-                only(
-                    elsewhere,
-                    format!("ExecStart=/usr/sbin/keepalived --dont-fork -f {moved} $DAEMON_ARGS"),
-                ),
-            ),
+            ("exec", only(elsewhere, format!("ExecStart=/usr/sbin/keepalived --dont-fork -f {moved} $DAEMON_ARGS"))),
             ("codename", config.codename.clone()),
             ("database", config.database.unit.clone()),
             ("api", config.api.unit.clone()),
@@ -150,14 +111,7 @@ impl Values {
     }
 
     fn fill(&self, path: PathBuf, template: (&str, &str)) -> Result<Rendered> {
-        let values: Vec<(&str, &str)> = self
-            .0
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        Ok(Rendered {
-            path,
-            text: fill(template.0, template.1, &values)?,
-        })
+        let values: Vec<(&str, &str)> = self.0.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Ok(Rendered { path, text: fill(template.0, template.1, &values)? })
     }
 }
