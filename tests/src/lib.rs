@@ -3,8 +3,11 @@
 //! checker. See section 10 of the design.
 
 pub mod checker;
+pub mod clients;
 pub mod command;
 pub mod evidence;
+pub mod expect;
+pub mod failover;
 pub mod faults;
 pub mod history;
 pub mod http;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Write, stdout};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -11,6 +11,9 @@ use ap_lab::leftovers::Owner;
 use ap_lab::runner::Runner;
 use ap_lab::{Lab, leftovers, scenarios};
 use clap::{Args, Parser, Subcommand};
+
+/// Where evidence of failures goes.
+const EVIDENCE: &str = "target/lab";
 
 /// Two whole machines on one host, to break and to look at.
 #[derive(Parser)]
@@ -59,7 +62,7 @@ struct Test {
     #[arg(long)]
     list: bool,
     /// Where evidence of failures goes.
-    #[arg(long, default_value = "target/lab")]
+    #[arg(long, default_value = EVIDENCE)]
     evidence: PathBuf,
     /// Parts of names, or faults such as F3; naming one runs it without --full.
     filter: Vec<String>,
@@ -116,14 +119,14 @@ fn run_test(test: &Test) -> Result<bool> {
         }
         return Ok(true);
     }
-    Runner::new(lab(&test.source)?).run(&chosen, &test.evidence, &mut out)
+    Runner::new(lab(&test.source)?, &test.evidence).run(&chosen, &mut out)
 }
 
 fn bring_up(up: &Up) -> Result<bool> {
     let all = scenarios::all();
     let like = all.iter().find(|s| s.name == up.like);
     let like = like.with_context(|| format!("no scenario {}", up.like))?;
-    let mut runner = Runner::new(lab(&up.source)?);
+    let mut runner = Runner::new(lab(&up.source)?, Path::new(EVIDENCE));
     let pair = runner.boot(like.setup)?;
     runner.lab().keep()?;
     let mut out = stdout();

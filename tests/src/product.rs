@@ -10,6 +10,7 @@ use crate::node::Node;
 use crate::options::Options;
 use crate::pair::Pair;
 use crate::scenario::Setup;
+use crate::sql::SCHEMA;
 use crate::wait::{holds, wait_for};
 
 /// Port of the demo API.
@@ -42,7 +43,7 @@ pub fn install(pair: &Pair, config: &str) -> Result<()> {
     let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/");
     pair.a.push(format!("{scripts}init-model").as_ref(), "/root/init-model", "0755")?;
     pair.a.run("/root/init-model")?;
-    pair.a.sql("CREATE SCHEMA lab; CREATE TABLE lab.writes (k BIGINT PRIMARY KEY, writer INT NOT NULL); CREATE USER lab@'%' IDENTIFIED BY 'lab'; GRANT ALL ON lab.* TO lab@'%'")?;
+    pair.a.sql(SCHEMA)?;
     ap_mode(&pair.a, "install")?;
     // What the operator carries from one host to the other.
     for file in ["/etc/ap/credentials.toml", "/etc/ap/demo-password"] {
@@ -94,7 +95,7 @@ pub fn wait_protected(node: &Node) -> Result<()> {
     wait_for("PROTECTED", PROTECTED, || Ok(holds(show(node)?.protected))).map(drop)
 }
 
-/// `ap-mode start` on both, up to `(ap, ap)` and protected.
+/// `ap-mode start` on both nodes at rest, up to `(ap, ap)` and protected.
 pub fn start(pair: &Pair) -> Result<()> {
     pair.both(|node| ap_mode(node, "start"))?;
     wait_protected(&pair.a)?;

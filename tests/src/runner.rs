@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -12,15 +12,20 @@ use crate::evidence;
 use crate::lab::Lab;
 use crate::node::Node;
 use crate::pair::{Pair, Snapshot};
-use crate::scenario::{Counts, Scenario, Setup};
+use crate::product::start;
+use crate::scenario::{Begin, Counts, Scenario, Setup};
 
 /// How long a scenario that was stopped gets to notice.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// A lab with the snapshots made in it so far.
+/// A lab with the snapshots made in it so far, and the pair that runs.
 pub struct Runner {
     lab: Arc<Lab>,
     snapshots: BTreeMap<&'static str, Snapshot>,
+    /// Where evidence of failures goes.
+    evidence: PathBuf,
+    /// Left protected by the last scenario, with the name of its setup.
+    running: Option<(&'static str, Arc<Pair>)>,
 }
 
 struct Done {
@@ -30,9 +35,9 @@ struct Done {
 }
 
 impl Runner {
-    /// Without snapshots yet.
-    pub fn new(lab: Lab) -> Self {
-        Self { lab: Arc::new(lab), snapshots: BTreeMap::new() }
+    /// Without snapshots yet; saves evidence of failures below `evidence`.
+    pub fn new(lab: Lab, evidence: &Path) -> Self {
+        Self { lab: Arc::new(lab), snapshots: BTreeMap::new(), evidence: evidence.to_owned(), running: None }
     }
 
     /// The lab it runs in.
@@ -44,20 +49,28 @@ impl Runner {
     pub fn boot(&mut self, setup: &Setup) -> Result<Pair> {
         if !self.snapshots.contains_key(setup.name) {
             let pair = Pair::fresh(&self.lab, (setup.options)())?;
-            (setup.install)(&pair).with_context(|| format!("setup {} failed", setup.name))?;
+            (setup.install)(&pair).with_context(|| self.saved(&pair, setup.name))?;
             self.snapshots.insert(setup.name, pair.into_snapshot()?);
         }
         let snapshot = self.snapshots.get(setup.name).context("no snapshot")?;
         Pair::from_snapshot(&self.lab, snapshot)
     }
 
-    /// Runs all of `scenarios`, saves evidence of failures below `evidence`.
-    /// Returns whether all passed.
-    pub fn run(&mut self, scenarios: &[Scenario], evidence: &Path, out: &mut dyn Write) -> Result<bool> {
+    /// Saves the evidence of a failure; where it is, as a context of the error.
+    fn saved(&self, pair: &Pair, name: &str) -> String {
+        let directory = self.evidence.join(name);
+        match evidence::save(pair, &directory) {
+            Ok(()) => format!("evidence in {}", directory.display()),
+            Err(error) => format!("no evidence: {error:#}"),
+        }
+    }
+
+    /// Runs all of `scenarios`. Returns whether all passed.
+    pub fn run(&mut self, scenarios: &[Scenario], out: &mut dyn Write) -> Result<bool> {
         let mut results = Vec::new();
         for scenario in scenarios {
             let started = Instant::now();
-            let result = self.run_one(scenario, &evidence.join(scenario.name));
+            let result = self.run_one(scenario);
             let done = Done { scenario: *scenario, took: started.elapsed(), result };
             line(out, &done)?;
             if let Err(error) = &done.result {
@@ -75,8 +88,8 @@ impl Runner {
         Ok(failed == 0)
     }
 
-    fn run_one(&mut self, scenario: &Scenario, evidence: &Path) -> Result<Counts> {
-        let pair = Arc::new(self.boot(scenario.setup)?);
+    fn run_one(&mut self, scenario: &Scenario) -> Result<Counts> {
+        let pair = self.pair(scenario)?;
         let (sender, result) = mpsc::channel();
         let run = scenario.run;
         let theirs = Arc::clone(&pair);
@@ -94,11 +107,7 @@ impl Runner {
             Err(mpsc::RecvTimeoutError::Timeout) => Err(anyhow!("not finished after {:?}", scenario.timeout)),
         };
         if outcome.is_err() {
-            let saved = evidence::save(&pair, evidence);
-            let hint = match saved {
-                Ok(()) => format!("evidence in {}", evidence.display()),
-                Err(error) => format!("no evidence: {error:#}"),
-            };
+            let hint = self.saved(&pair, scenario.name);
             // With both nodes off, whatever a stuck scenario waits for ends.
             let _ = pair.both(Node::power_off);
             let deadline = Instant::now() + GRACE;
@@ -110,7 +119,24 @@ impl Runner {
             }
             return outcome.context(hint);
         }
+        if scenario.begin == Begin::Protected {
+            self.running = Some((scenario.setup.name, pair));
+        }
         outcome
+    }
+
+    /// What the scenario begins with: the pair the last one left, if that will do.
+    fn pair(&mut self, scenario: &Scenario) -> Result<Arc<Pair>> {
+        if let Some((setup, pair)) = self.running.take()
+            && (setup, Begin::Protected) == (scenario.setup.name, scenario.begin)
+        {
+            return Ok(pair);
+        }
+        let pair = self.boot(scenario.setup)?;
+        if scenario.begin == Begin::Protected {
+            start(&pair).with_context(|| self.saved(&pair, scenario.name))?;
+        }
+        Ok(Arc::new(pair))
     }
 }
 

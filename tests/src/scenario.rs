@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::options::Options;
 use crate::pair::Pair;
+use crate::product::PAIR;
 
 /// What a scenario counted.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +32,17 @@ pub struct Setup {
     pub install: fn(&Pair) -> Result<()>,
 }
 
+/// What a scenario begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// Two nodes just booted from the snapshot, nothing started. The pair is
+    /// thrown away afterwards.
+    Booted,
+    /// A running pair, `(ap, ap)` and protected, with either role on either node;
+    /// one that leaves it so hands it on to the next.
+    Protected,
+}
+
 /// One fault and what must happen.
 #[derive(Clone, Copy)]
 pub struct Scenario {
@@ -42,8 +54,10 @@ pub struct Scenario {
     pub default: bool,
     /// Hard limit for the whole of it, boot included.
     pub timeout: Duration,
-    /// What it starts from.
+    /// What is on the nodes' disks.
     pub setup: &'static Setup,
+    /// What it begins with.
+    pub begin: Begin,
     /// Breaks something and checks; an error is a failure.
     pub run: fn(&Pair) -> Result<Counts>,
 }
@@ -52,5 +66,29 @@ impl Scenario {
     /// Whether any of the words is part of its name or is its fault. No words match all.
     pub fn matches(&self, words: &[String]) -> bool {
         words.is_empty() || words.iter().any(|word| self.name.contains(word.as_str()) || self.fault == word)
+    }
+}
+
+/// A scenario on the usual pair, running and protected, that leaves it so.
+pub const fn protected(fault: &'static str, name: &'static str, run: fn(&Pair) -> Result<Counts>) -> Scenario {
+    Scenario { begin: Begin::Protected, ..booted(fault, name, run) }
+}
+
+/// A scenario on the usual pair, just booted and at rest.
+pub const fn booted(fault: &'static str, name: &'static str, run: fn(&Pair) -> Result<Counts>) -> Scenario {
+    Scenario { name, fault, default: true, timeout: Duration::from_secs(180), setup: &PAIR, begin: Begin::Booted, run }
+}
+
+impl Scenario {
+    /// Only with `--full`, or when named.
+    #[must_use]
+    pub const fn long(self) -> Self {
+        Self { default: false, ..self }
+    }
+
+    /// With another limit for the whole of it.
+    #[must_use]
+    pub const fn within(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 }

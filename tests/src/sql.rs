@@ -11,9 +11,14 @@ use crate::writer::{ANSWER, CONNECT, Target};
 
 /// Table that SQL writers write to.
 pub const TABLE: &str = "lab.writes";
-/// Makes that table, and its database.
+/// Account of the SQL writers, allowed to do anything with that table's database.
+pub const USER: &str = "lab";
+/// Its password.
+pub const PASSWORD: &str = "lab";
+/// Makes that table, its database and the account.
 pub const SCHEMA: &str = "CREATE DATABASE IF NOT EXISTS lab; \
-    CREATE TABLE IF NOT EXISTS lab.writes (k BIGINT PRIMARY KEY, writer INT NOT NULL) ENGINE=InnoDB";
+    CREATE TABLE IF NOT EXISTS lab.writes (k BIGINT PRIMARY KEY, writer INT NOT NULL) ENGINE=InnoDB; \
+    CREATE USER IF NOT EXISTS lab@'%' IDENTIFIED BY 'lab'; GRANT ALL ON lab.* TO lab@'%'";
 
 /// Inserts one row per write into [`TABLE`].
 pub struct SqlTarget {

@@ -15,8 +15,10 @@ use crate::wait::{Seen, wait_for};
 /// How long a client waits for a connection. A SYN that is lost while the
 /// address moves would be repeated by the kernel after a second only.
 pub const CONNECT: Duration = Duration::from_millis(100);
-/// How long a client waits for an answer, unless told otherwise.
-pub const ANSWER: Duration = Duration::from_secs(1);
+/// How long a client waits for an answer, unless told otherwise. A machine that
+/// loses power answers nothing, not even "no": a client more patient than this
+/// would measure its own patience and not the pair.
+pub const ANSWER: Duration = Duration::from_millis(300);
 /// Pace of a writer.
 pub const PACE: Duration = Duration::from_millis(5);
 /// Keys of one writer; the next writer's begin after these.

@@ -50,6 +50,8 @@ pub struct Node {
     pub db: Box<dyn Database>,
     /// The request under way, for replies.
     pub request: Option<String>,
+    /// When the last step ended (time since boot).
+    pub acted: Duration,
     /// When a promotion was last refused (time since boot).
     pub refused: Option<Duration>,
     /// When it was refused because VRRP does not get through.
@@ -87,6 +89,7 @@ impl Node {
             active: None,
             db: Box::new(MariaDb::new(&config.database.socket, &credentials, config.database.timeout.get())),
             request: None,
+            acted: Duration::ZERO,
             refused: None,
             blocked: None,
             cut_off: None,

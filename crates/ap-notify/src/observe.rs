@@ -40,6 +40,11 @@ impl Node {
         let asked = matches!(cause, Cause::Request(_));
         if promoting || asked {
             self.look_at_peer(promoting);
+        }
+        // Leaving must not wait for a database that hangs; `Look` waits by itself
+        // until the database was seen after the last step.
+        let leaving = matches!(cause, Cause::Vrrp(Vrrp::Fault | Vrrp::Stop) | Cause::Gone(_));
+        if promoting || asked || (!leaving && !self.seen_since_acting()) {
             self.look_at_db();
         }
         let units = self.unit_states();
@@ -110,9 +115,16 @@ impl Node {
         }
     }
 
+    /// Whether what is known of the database is newer than the last step: a plan
+    /// made from what was before would undo what was just done.
+    pub fn seen_since_acting(&self) -> bool {
+        self.shared.facts().db_seen >= self.acted
+    }
+
     /// The database, now: a relay log that was lost since the last look must not
     /// be promoted on.
     fn look_at_db(&mut self) {
+        let seen = ap_host::boottime();
         let status = self.db.status().map_err(|error| format!("{error:#}"));
         let mut facts = self.shared.facts();
         let thread = |status: &Result<ap_core::observed::DbStatus, String>| {
@@ -121,7 +133,7 @@ impl Node {
         if thread(&status) != thread(&facts.db) || status.is_err() {
             facts.relay.clear();
         }
-        facts.db = status;
+        facts.see_db(seen, status);
     }
 
     /// The four units.

@@ -30,8 +30,10 @@ pub struct Facts {
     pub vrrp: Option<Vrrp>,
     /// What is being done.
     pub doing: String,
-    /// The database, and when it was looked at.
+    /// The database.
     pub db: Result<DbStatus, String>,
+    /// When that look at it began (time since boot).
+    pub db_seen: Duration,
     /// Names the own relay log, empty when none.
     pub relay: String,
     /// The peer.
@@ -67,6 +69,7 @@ impl Shared {
                 vrrp: store.vrrp().0,
                 doing: String::new(),
                 db: Err("not looked at yet".into()),
+                db_seen: Duration::ZERO,
                 relay: String::new(),
                 heard: Heard { asked: Duration::ZERO, answer: Err("not asked yet".into()) },
                 gateway: Gateway::Silent,
@@ -86,6 +89,14 @@ impl Shared {
 }
 
 impl Facts {
+    /// Takes in a look at the database that began at `seen`, unless a later one
+    /// is known: two threads look, and the slower may have begun earlier.
+    pub fn see_db(&mut self, seen: Duration, db: Result<DbStatus, String>) {
+        if seen >= self.db_seen {
+            (self.db_seen, self.db) = (seen, db);
+        }
+    }
+
     /// What this node says of itself.
     pub fn answer(&self, config: &Config, own: &Host, vip: bool, now: Duration) -> Answer {
         let s = &self.state;

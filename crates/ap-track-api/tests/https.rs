@@ -58,6 +58,7 @@ fn start() -> Server {
 #[test]
 fn certificates_are_verified_unless_told_otherwise() {
     if Command::new("openssl").arg("version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "no openssl here");
         let _ = writeln!(std::io::stderr(), "SKIPPED: no openssl here");
         return;
     }

@@ -2,10 +2,10 @@
 
 use crate::scenario::Scenario;
 
-mod bench;
+mod lab;
 mod power;
 
 /// All of them, in the order in which they run.
 pub fn all() -> Vec<Scenario> {
-    [bench::SCENARIOS, power::SCENARIOS].concat()
+    [lab::SCENARIOS, power::SCENARIOS].concat()
 }

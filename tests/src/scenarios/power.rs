@@ -1,29 +1,11 @@
 //! F1: power.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Result, ensure};
-
-use crate::pair::Pair;
-use crate::product::{PAIR, show, start};
-use crate::scenario::{Counts, Scenario};
+use crate::failover::failover;
+use crate::node::Node;
+use crate::scenario::{Scenario, protected};
 
 /// Scenarios of this file.
-pub const SCENARIOS: &[Scenario] = &[Scenario {
-    name: "power-off-active",
-    fault: "F1",
-    default: true,
-    timeout: Duration::from_secs(120),
-    setup: &PAIR,
-    run: power_off_active,
-}];
-
-fn power_off_active(pair: &Pair) -> Result<Counts> {
-    start(pair)?;
-    let begun = Instant::now();
-    pair.a.power_off()?;
-    std::thread::sleep(Duration::from_secs(3));
-    let b = show(&pair.b)?;
-    ensure!(b.vip, "{b:?} {:?}", begun.elapsed());
-    Ok(Counts::default())
-}
+pub const SCENARIOS: &[Scenario] = &[protected("F1", "power-off", |pair| {
+    // Power comes back: it boots, starts nothing, and records `m`.
+    failover(pair, Node::power_off, |node| node.power_on().map(drop))
+})];

@@ -27,9 +27,11 @@ impl Node {
         self.db.run(statements, deadline)
     }
 
-    fn status(&mut self) -> Result<DbStatus> {
+    /// The database, now, for everybody to know.
+    pub fn status(&mut self) -> Result<DbStatus> {
+        let seen = ap_host::boottime();
         let status = self.db.status()?;
-        self.shared.facts().db = Ok(status.clone());
+        self.shared.facts().see_db(seen, Ok(status.clone()));
         Ok(status)
     }
 

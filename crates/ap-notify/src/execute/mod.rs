@@ -117,6 +117,7 @@ impl Node {
             }
             let begun = Instant::now();
             let result = self.step(step, why);
+            self.acted = ap_host::boottime();
             log::debug!("{line}: {:?}", begun.elapsed());
             times.push(StepTime {
                 step: line,

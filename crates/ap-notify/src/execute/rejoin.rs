@@ -96,7 +96,7 @@ impl Node {
 
     /// Ends the rejoining if this node has what the peer lacks.
     pub fn compare_histories(&mut self) -> Result<()> {
-        let own = self.db.status()?;
+        let own = self.status()?;
         self.look_at_peer(false);
         let compared = match &self.shared.facts().heard.answer {
             Ok(peer) => history::compare(&own, peer),

@@ -24,6 +24,8 @@ const UNFINISHED: &str = "ap-reseed-unfinished";
 const SHORT: Duration = Duration::from_secs(120);
 /// Longest copy.
 const COPY: Duration = Duration::from_secs(24 * 3600);
+/// Longest time in which a copy does not go on: the peer has vanished.
+const STALLED: Duration = Duration::from_secs(120);
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_secs(2);
 /// MariaDB's own schemas are made anew, not copied; its accounts are, as statements.
@@ -47,7 +49,8 @@ impl Node {
         let schemas = run(client("mariadb", options, &["--batch", "--skip-column-names", "-e", SCHEMAS]), b"", SHORT)
             .context("the peer's database does not let this node read")?;
         self.fresh_data_directory()?;
-        self.start(Service::Database)?;
+        // Not `start`: it waits until our own account is let in, which is made only now.
+        self.start_unit(Service::Database)?;
         let accounts = self.accounts();
         self.as_root(&format!("RESET MASTER;\n{accounts}"))?;
         let schemas: Vec<&str> = schemas.lines().collect();
@@ -76,7 +79,7 @@ impl Node {
     fn write_options(&self, path: &Path) -> Result<()> {
         let quoted = self.credentials.replication_password.replace('\\', "\\\\").replace('"', "\\\"");
         let text = format!(
-            "[client]\nhost={}\nport={}\nuser={}\npassword=\"{quoted}\"\nconnect-timeout=5\n",
+            "[client]\nhost={}\nport={}\nuser={}\npassword=\"{quoted}\"\n[mysql]\nconnect-timeout=5\n",
             self.peer.address, self.config.database.port, self.credentials.replication_user
         );
         ap_host::write_atomically(path, text.as_bytes(), 0o600)
@@ -193,20 +196,28 @@ impl Node {
 
     fn follow_copy(&self, dump: &mut Child, load: &mut Child) -> Result<()> {
         let begun = Instant::now();
-        let mut told = begun;
+        let (mut told, mut moved, mut bytes) = (begun, begun, 0);
         loop {
             let (one, other) = (dump.try_wait()?, load.try_wait()?);
             if one.is_some() && other.is_some() {
                 return Ok(());
+            }
+            // What the dump has written, or what its reader still works on.
+            let now = written(dump.id()) + written(load.id());
+            if now != bytes {
+                (bytes, moved) = (now, Instant::now());
+            }
+            if moved.elapsed() > STALLED {
+                bail!("nothing was copied for {} s", STALLED.as_secs());
             }
             if begun.elapsed() > COPY {
                 bail!("the copy did not end within {} h", COPY.as_secs() / 3600);
             }
             if told.elapsed() >= PROGRESS {
                 told = Instant::now();
-                let bytes = written(dump.id());
-                let rate = bytes as f64 / begun.elapsed().as_secs_f64() / 1_048_576.0;
-                self.tell(&format!("copied {} MiB, {rate:.0} MiB/s", bytes / 1_048_576));
+                let copied = written(dump.id());
+                let rate = copied as f64 / begun.elapsed().as_secs_f64() / 1_048_576.0;
+                self.tell(&format!("copied {} MiB, {rate:.0} MiB/s", copied / 1_048_576));
             }
             crate::serve::alive();
             std::thread::sleep(Duration::from_millis(20));

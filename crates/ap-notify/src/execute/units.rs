@@ -43,17 +43,8 @@ impl Node {
 
     /// Starts a service and waits until it does its work, not only runs.
     pub fn start(&mut self, service: Service) -> Result<()> {
-        let unit = self.config.unit(service).to_owned();
-        let deadline = match service {
-            Service::Database => self.config.database.start_timeout.get(),
-            Service::Api => self.config.api.start_timeout.get(),
-            Service::Keepalived => START_KEEPALIVED,
-        };
-        let until = Instant::now() + deadline;
-        if !self.units.state(&unit)?.is_active() {
-            self.units.reset_failed(&unit)?;
-            self.units.start(&unit, deadline).with_context(|| format!("failed to start {unit}"))?;
-        }
+        let until = Instant::now() + self.start_limit(service);
+        self.start_unit(service)?;
         match service {
             Service::Database => self.await_database(until),
             Service::Api => self.await_api(until),
@@ -61,9 +52,28 @@ impl Node {
         }
     }
 
+    /// Starts a unit and waits until systemd says that it runs.
+    pub fn start_unit(&mut self, service: Service) -> Result<()> {
+        let unit = self.config.unit(service).to_owned();
+        if self.units.state(&unit)?.is_active() {
+            return Ok(());
+        }
+        self.units.reset_failed(&unit)?;
+        self.units.start(&unit, self.start_limit(service)).with_context(|| format!("failed to start {unit}"))
+    }
+
+    fn start_limit(&self, service: Service) -> Duration {
+        match service {
+            Service::Database => self.config.database.start_timeout.get(),
+            Service::Api => self.config.api.start_timeout.get(),
+            Service::Keepalived => START_KEEPALIVED,
+        }
+    }
+
     /// A server that was never restarted since `install` does not have our settings.
     pub fn await_database(&mut self, until: Instant) -> Result<()> {
         loop {
+            let seen = ap_host::boottime();
             match self.db.status() {
                 Ok(status) if !status.log_bin => {
                     bail!(
@@ -73,7 +83,7 @@ impl Node {
                     )
                 }
                 Ok(status) => {
-                    self.shared.facts().db = Ok(status);
+                    self.shared.facts().see_db(seen, Ok(status));
                     return Ok(());
                 }
                 Err(error) if Instant::now() >= until => {

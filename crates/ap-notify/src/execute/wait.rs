@@ -49,7 +49,7 @@ impl Node {
     /// The standby has received everything committed here; no new commit can come
     /// any more, the database is read-only.
     pub fn await_standby(&mut self) -> Result<()> {
-        let own = self.db.status()?.binlog_pos;
+        let own = self.status()?.binlog_pos;
         self.wait_until(STANDBY, "the standby had received everything", |node| {
             node.look_at_peer(false);
             Ok(node
@@ -80,7 +80,7 @@ impl Node {
     /// positions and forks show here.
     pub fn await_replication(&mut self) -> Result<()> {
         self.wait_until(REPLICATION, "replication received from the peer", |node| {
-            let status = node.db.status()?;
+            let status = node.status()?;
             let Some(replica) = status.replica else { return Ok(false) };
             let fatal = |error: &str| error.starts_with("1236") || error.contains("1236");
             if fatal(&replica.io_error) || !replica.sql_error.is_empty() {

@@ -13,9 +13,9 @@ use super::watch::spawn;
 use crate::shared::Shared;
 use crate::store::Store;
 
-/// How often, while the services run.
+/// How often, while it answers or is meant to.
 const EVERY: Duration = Duration::from_millis(100);
-/// How often, while they do not.
+/// How often, while it is down on purpose.
 const AT_REST: Duration = Duration::from_secs(1);
 
 /// Watches for ever.
@@ -28,20 +28,15 @@ pub fn watch(config: Arc<Config>, credentials: Credentials, shared: Arc<Shared>)
         let mut db = MariaDb::new(&config.database.socket, &credentials, config.database.timeout.get());
         let boot = boot_id();
         loop {
-            match db.status() {
-                Ok(status) => {
-                    let relay = relay(&boot, &status);
-                    let mut facts = shared.facts();
-                    facts.db = Ok(status);
-                    facts.relay = relay;
-                }
-                Err(error) => {
-                    let mut facts = shared.facts();
-                    facts.db = Err(format!("{error:#}"));
-                    facts.relay.clear();
-                }
-            }
-            thread::sleep(if store.started() { EVERY } else { AT_REST });
+            let seen = ap_host::boottime();
+            let status = db.status().map_err(|error| format!("{error:#}"));
+            let relay = status.as_ref().map(|status| relay(&boot, status)).unwrap_or_default();
+            let answers = status.is_ok();
+            let mut facts = shared.facts();
+            facts.see_db(seen, status);
+            facts.relay = relay;
+            drop(facts);
+            thread::sleep(if answers || store.started() { EVERY } else { AT_REST });
         }
     })
 }

@@ -70,7 +70,7 @@ pub fn run(config_path: &Path) -> Result<()> {
             node.handle(&cause);
             looked = Duration::ZERO;
         }
-        if now.saturating_sub(looked) >= LOOK {
+        if now.saturating_sub(looked) >= LOOK && node.seen_since_acting() {
             node.handle(&Cause::Look);
             looked = ap_host::boottime();
         }

@@ -88,18 +88,19 @@ impl Node {
         (facts.grant, facts.protected, facts.protection) = (grant, protected, text);
     }
 
+    /// What a node that is not an active at work says: a standby is as good as its lease.
     fn unprotected(&self, why: &str) {
         let mut facts = self.shared.facts();
         facts.grant = None;
-        facts.protected = false;
         let standby = facts.state.mode == Mode::Ap && facts.state.role == Role::Standby;
-        facts.protection = match (standby, why) {
+        let (protected, text) = match (standby, why) {
             (true, _) => match facts.standby.lease(ap_host::boottime(), &facts.relay) {
-                Ok(()) => "PROTECTED: holds a lease".into(),
-                Err(evidence) => format!("UNPROTECTED: {evidence}"),
+                Ok(()) => (true, "PROTECTED: holds a lease".into()),
+                Err(evidence) => (false, format!("UNPROTECTED: {evidence}")),
             },
-            (false, "") => format!("UNPROTECTED: mode {}", facts.state.mode),
-            (false, why) => format!("UNPROTECTED: {why}"),
+            (false, "") => (false, format!("UNPROTECTED: mode {}", facts.state.mode)),
+            (false, why) => (false, format!("UNPROTECTED: {why}")),
         };
+        (facts.protected, facts.protection) = (protected, text);
     }
 }

@@ -10,8 +10,8 @@ use crate::history::Outage;
 use crate::node::Node;
 use crate::options::{CLIENT, GATEWAY, Options};
 use crate::pair::Pair;
-use crate::scenario::{Counts, Scenario, Setup};
-use crate::sql::{SCHEMA, SqlTarget, TABLE};
+use crate::scenario::{Begin, Counts, Scenario, Setup};
+use crate::sql::{PASSWORD, SCHEMA, SqlTarget, TABLE, USER};
 use crate::wait::{equals, holds, wait_for};
 use crate::writer::{PACE, Writer};
 use crate::{checker, http};
@@ -31,7 +31,15 @@ const SETUP: Setup =
     Setup { name: "bare", options: || Options { nics: ["host0", "lan0"], ..Options::default() }, install };
 
 const fn scenario(name: &'static str, run: fn(&Pair) -> Result<Counts>) -> Scenario {
-    Scenario { name, fault: "lab", default: true, timeout: Duration::from_secs(120), setup: &SETUP, run }
+    Scenario {
+        name,
+        fault: "lab",
+        default: true,
+        timeout: Duration::from_secs(120),
+        setup: &SETUP,
+        begin: Begin::Booted,
+        run,
+    }
 }
 
 /// A database that answers on the network, on both nodes for themselves.
@@ -40,8 +48,7 @@ fn install(pair: &Pair) -> Result<()> {
         let settings = b"[mariadbd]\nbind-address=0.0.0.0\nskip-name-resolve=1\n";
         node.write("/etc/mysql/mariadb.conf.d/99-lab.cnf", settings, "0644")?;
         node.run("systemctl restart mariadb")?;
-        node.sql(SCHEMA)?;
-        node.sql("CREATE USER lab@'%' IDENTIFIED BY 'lab'; GRANT ALL ON lab.* TO lab@'%'")
+        node.sql(SCHEMA)
     })
     .map(drop)
 }
@@ -51,7 +58,7 @@ fn ping(node: &Node, address: impl std::fmt::Display) -> bool {
 }
 
 fn writer(pair: &Pair) -> Result<Writer> {
-    let target = SqlTarget::new(pair.a.address(), "lab", "lab");
+    let target = SqlTarget::new(pair.a.address(), USER, PASSWORD);
     let writer = Writer::start(&pair.lab, target, PACE)?;
     let by = writer.wait_acknowledged(Instant::now(), Duration::from_secs(5))?;
     ensure!(by == "a", "acknowledged by {by}");
@@ -238,7 +245,7 @@ fn vrrp(pair: &Pair) -> Result<Counts> {
     has(b, false)?;
     let processes = a.unit_processes("keepalived.service").len();
     ensure!(processes == 2, "keepalived has {processes} processes");
-    let target = SqlTarget::new(vip, "lab", "lab");
+    let target = SqlTarget::new(vip, USER, PASSWORD);
     let writer = Writer::start(&pair.lab, target, PACE)?;
     let by = writer.wait_acknowledged(Instant::now(), Duration::from_secs(5))?;
     ensure!(by == "a", "acknowledged by {by}");

@@ -1,0 +1,93 @@
+//! Clients of the pair: one over HTTP, one over SQL, both through the VIP.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use crate::checker;
+use crate::history::{History, Outage};
+use crate::http::{self, HttpTarget};
+use crate::node::Node;
+use crate::pair::Pair;
+use crate::product::API_PORT;
+use crate::scenario::Counts;
+use crate::sql::{self, SqlTarget};
+use crate::writer::{PACE, Writer};
+
+/// Clients at work.
+pub struct Clients {
+    http: Writer,
+    sql: Writer,
+}
+
+/// What they saw.
+pub struct Seen {
+    /// Over HTTP.
+    pub http: History,
+    /// Over SQL.
+    pub sql: History,
+}
+
+impl Clients {
+    /// Starts both and waits until each was told that a write is done.
+    pub fn start(pair: &Pair) -> Result<Self> {
+        let vip = pair.options.vip;
+        let clients = Self {
+            http: Writer::start(&pair.lab, HttpTarget::new(vip, API_PORT), PACE)?,
+            sql: Writer::start(&pair.lab, SqlTarget::new(vip, sql::USER, sql::PASSWORD), PACE)?,
+        };
+        let now = Instant::now();
+        for writer in clients.writers() {
+            writer.wait_acknowledged(now, Duration::from_secs(5))?;
+        }
+        Ok(clients)
+    }
+
+    fn writers(&self) -> [&Writer; 2] {
+        [&self.http, &self.sql]
+    }
+
+    /// Waits until `node` acknowledges to both what was sent after `since`.
+    pub fn wait_served_by(&self, node: &Node, since: Instant, deadline: Duration) -> Result<()> {
+        for writer in self.writers() {
+            let by = writer.wait_acknowledged(since, deadline)?;
+            ensure!(by == node.name(), "{by} acknowledges, not {}", node.name());
+        }
+        Ok(())
+    }
+
+    /// The longer of both outages so far.
+    pub fn outage(&self, since: Instant) -> Outage {
+        let [http, sql] = self.writers().map(|writer| writer.so_far().outage(since));
+        if http.length > sql.length { http } else { sql }
+    }
+
+    /// Stops both.
+    pub fn stop(self) -> Result<Seen> {
+        Ok(Seen { http: self.http.stop()?, sql: self.sql.stop()? })
+    }
+}
+
+impl Seen {
+    /// Everything acknowledged is on `survivor`, or is counted as missing. Both
+    /// nodes acknowledging at the same time is an error; the span from `from` to
+    /// `to` must hold one handover at most.
+    pub fn count(&self, survivor: &Node, from: Instant, to: Instant) -> Result<Counts> {
+        let all = History::merge([self.http.clone(), self.sql.clone()]);
+        if let Some(overlap) = all.overlap(from, to) {
+            anyhow::bail!("both nodes acknowledged for {overlap:?}");
+        }
+        let mut counts = Counts::default();
+        for (table, history) in [(http::TABLE, &self.http), (sql::TABLE, &self.sql)] {
+            let verdict = checker::check(survivor, table, history)?;
+            counts.acknowledged += verdict.acknowledged;
+            counts.missing += verdict.missing.len();
+        }
+        Ok(counts)
+    }
+}
+
+/// An error unless both nodes have the same rows in both tables.
+pub fn same_data(pair: &Pair) -> Result<()> {
+    [http::TABLE, sql::TABLE].into_iter().try_for_each(|table| checker::same(&pair.a, &pair.b, table))
+}
