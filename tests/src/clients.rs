@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use crate::checker;
 use crate::history::{History, Outage};
@@ -47,13 +47,9 @@ impl Clients {
         [&self.http, &self.sql]
     }
 
-    /// Waits until `node` acknowledges to both what was sent after `since`.
+    /// Waits until `node` has acknowledged to both something sent after `since`.
     pub fn wait_served_by(&self, node: &Node, since: Instant, deadline: Duration) -> Result<()> {
-        for writer in self.writers() {
-            let by = writer.wait_acknowledged(since, deadline)?;
-            ensure!(by == node.name(), "{by} acknowledges, not {}", node.name());
-        }
-        Ok(())
+        self.writers().into_iter().try_for_each(|writer| writer.wait_acknowledged_by(node.name(), since, deadline))
     }
 
     /// The longer of both outages so far.

@@ -11,6 +11,7 @@ use crate::node::Node;
 use crate::pair::Pair;
 use crate::product::{ap_mode, show, wait_protected};
 use crate::scenario::Counts;
+use crate::wait::{Seen, wait_for};
 
 /// Until a standby serves, whatever broke: keepalived's slowest check needs 3 s.
 const TAKEOVER: Duration = Duration::from_secs(15);
@@ -25,38 +26,85 @@ pub fn roles(pair: &Pair) -> Result<(&Node, &Node)> {
     bail!("neither node serves")
 }
 
-/// Breaks the active node of a protected pair under a stream of writes and
-/// expects it in `m` and the standby serving; mends it, expects that nothing
-/// starts by itself there; then goes back to a protected pair by the documented
-/// commands, and compares both nodes' data.
-///
-/// The outage counted is the failover's; `note` has the one of the way back.
+/// A failover, told chapter by chapter.
+pub struct Failover<'a> {
+    pair: &'a Pair,
+    /// The node that is broken.
+    pub failed: &'a Node,
+    /// The node that takes over.
+    pub survivor: &'a Node,
+    clients: Clients,
+    broken: Instant,
+}
+
+impl<'a> Failover<'a> {
+    /// A protected pair, and clients that write.
+    pub fn begin(pair: &'a Pair) -> Result<Self> {
+        let (failed, survivor) = roles(pair)?;
+        expect(pair, failed, Is::Active)?;
+        expect(pair, survivor, Is::Standby)?;
+        let clients = Clients::start(pair)?;
+        Ok(Self { pair, failed, survivor, clients, broken: Instant::now() })
+    }
+
+    /// Lets the clients write for a while.
+    pub fn write_for(&self, long: Duration) -> Result<()> {
+        let until = Instant::now() + long;
+        std::thread::sleep(long);
+        self.clients.wait_served_by(self.failed, until, TAKEOVER)
+    }
+
+    /// Breaks the active node; the standby serves. Returns how long nobody did,
+    /// as the clients saw it.
+    pub fn strike(&mut self, fault: impl FnOnce(&Node) -> Result<()>) -> Result<Duration> {
+        self.broken = Instant::now();
+        fault(self.failed).context("failed to break the active node")?;
+        self.clients.wait_served_by(self.survivor, self.broken, TAKEOVER).context("the standby does not take over")?;
+        let outage = self.clients.outage(self.broken).length;
+        expect(self.pair, self.survivor, Is::Alone)?;
+        Ok(outage)
+    }
+
+    /// Mends the node: it is in `m`, starts nothing by itself, and the survivor serves on.
+    pub fn mend(&self, mend: impl FnOnce(&Node) -> Result<()>) -> Result<()> {
+        mend(self.failed).context("failed to mend the node")?;
+        expect(self.pair, self.failed, Is::Resting)?;
+        expect(self.pair, self.survivor, Is::Alone)
+    }
+
+    /// From `(m, s)` to `(ap, ap)` by the operator's two commands. Returns the time it took.
+    pub fn way_back(&self) -> Result<Duration> {
+        let begun = Instant::now();
+        way_back(self.pair, self.survivor)?;
+        Ok(begun.elapsed())
+    }
+
+    /// Stops the clients and compares what they were told with what the survivor
+    /// has, and the survivor's data with the other node's.
+    pub fn end(self) -> Result<Counts> {
+        let seen = self.clients.stop()?;
+        let counts = seen.count(self.survivor, self.broken, Instant::now())?;
+        wait_for("both nodes to have the same data", Duration::from_secs(10), || same_data(self.pair).map(Seen::Done))?;
+        Ok(counts)
+    }
+}
+
+/// All chapters. The outage counted is the failover's.
 pub fn failover(
     pair: &Pair,
     fault: impl FnOnce(&Node) -> Result<()>,
     mend: impl FnOnce(&Node) -> Result<()>,
 ) -> Result<Counts> {
-    let (active, standby) = roles(pair)?;
-    expect(pair, active, Is::Active)?;
-    expect(pair, standby, Is::Standby)?;
-    let clients = Clients::start(pair)?;
-    let broken = Instant::now();
-    fault(active).context("failed to break the active node")?;
-    clients.wait_served_by(standby, broken, TAKEOVER).context("the standby does not take over")?;
-    let outage = clients.outage(broken).length;
-    expect(pair, standby, Is::Alone)?;
-    mend(active).context("failed to mend the node")?;
-    expect(pair, active, Is::Resting)?;
-    expect(pair, standby, Is::Alone)?;
-    let returned = Instant::now();
-    way_back(pair, standby)?;
-    let note = format!("way back {:.1} s", returned.elapsed().as_secs_f64());
-    let counts = finish(pair, clients, standby, broken)?;
-    Ok(Counts { outage: Some(outage), note, ..counts })
+    let mut story = Failover::begin(pair)?;
+    let outage = story.strike(fault)?;
+    story.mend(mend)?;
+    let back = story.way_back()?;
+    let note = format!("way back {:.1} s", back.as_secs_f64());
+    Ok(Counts { outage: Some(outage), note, ..story.end()? })
 }
 
 /// From `(m, s)` to `(ap, ap)`: the operator's two commands.
-pub fn way_back<'a>(pair: &'a Pair, survivor: &'a Node) -> Result<()> {
+pub fn way_back(pair: &Pair, survivor: &Node) -> Result<()> {
     let failed = pair.peer(survivor);
     ap_mode(failed, "set ap")?;
     ap_mode(survivor, "set ap")?;
@@ -64,15 +112,4 @@ pub fn way_back<'a>(pair: &'a Pair, survivor: &'a Node) -> Result<()> {
     wait_protected(failed)?;
     expect(pair, survivor, Is::Active)?;
     expect(pair, failed, Is::Standby)
-}
-
-/// Stops the clients and compares what they were told with what the survivor
-/// has, and the survivor's data with the other node's.
-pub fn finish(pair: &Pair, clients: Clients, survivor: &Node, broken: Instant) -> Result<Counts> {
-    let seen = clients.stop()?;
-    let counts = seen.count(survivor, broken, Instant::now())?;
-    crate::wait_for("both nodes to have the same data", Duration::from_secs(10), || {
-        same_data(pair).map(crate::wait::Seen::Done)
-    })?;
-    Ok(counts)
 }

@@ -5,6 +5,7 @@
 pub mod checker;
 pub mod clients;
 pub mod command;
+pub mod demo;
 pub mod evidence;
 pub mod expect;
 pub mod failover;

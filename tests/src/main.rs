@@ -5,15 +5,19 @@ use std::io::{Write, stdout};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use ap_lab::leftovers::Owner;
 use ap_lab::runner::Runner;
-use ap_lab::{Lab, leftovers, scenarios};
+use ap_lab::{Lab, Options, Pair, evidence, leftovers, scenarios};
 use clap::{Args, Parser, Subcommand};
 
 /// Where evidence of failures goes.
 const EVIDENCE: &str = "target/lab";
+
+/// This program, as one types it.
+const LAB: &str = "target/debug/lab";
 
 /// Two whole machines on one host, to break and to look at.
 #[derive(Parser)]
@@ -27,6 +31,8 @@ struct Cli {
 enum Action {
     /// Run scenarios and say which passed.
     Test(Test),
+    /// Set up a pair, break it five ways, and show what clients saw.
+    Demo(Demo),
     /// Bring up a pair and leave it running.
     Up(Up),
     /// Take down all pairs that were left running.
@@ -69,6 +75,15 @@ struct Test {
 }
 
 #[derive(Args)]
+struct Demo {
+    #[command(flatten)]
+    source: Source,
+    /// Leave the pair running in the end.
+    #[arg(long)]
+    keep: bool,
+}
+
+#[derive(Args)]
 struct Up {
     #[command(flatten)]
     source: Source,
@@ -91,6 +106,7 @@ fn main() -> ExitCode {
 fn run(action: Action) -> Result<bool> {
     match action {
         Action::Test(test) => run_test(&test),
+        Action::Demo(demo) => run_demo(&demo),
         Action::Up(up) => bring_up(&up),
         Action::Down => {
             for (id, owner) in leftovers::labs()? {
@@ -128,15 +144,36 @@ fn bring_up(up: &Up) -> Result<bool> {
     let like = like.with_context(|| format!("no scenario {}", up.like))?;
     let mut runner = Runner::new(lab(&up.source)?, Path::new(EVIDENCE));
     let pair = runner.boot(like.setup)?;
-    runner.lab().keep()?;
+    leave_running(&pair)?;
+    Ok(true)
+}
+
+fn run_demo(demo: &Demo) -> Result<bool> {
+    let lab = Arc::new(lab(&demo.source)?);
+    let pair = Pair::fresh(&lab, Options::default())?;
+    if let Err(error) = ap_lab::demo::run(&pair, &mut stdout()) {
+        let evidence_in = Path::new(EVIDENCE).join("demo");
+        evidence::save(&pair, &evidence_in)?;
+        return Err(error.context(format!("evidence in {}", evidence_in.display())));
+    }
+    if demo.keep {
+        leave_running(&pair)?;
+    }
+    Ok(true)
+}
+
+/// Leaves a pair running and says how to look inside.
+fn leave_running(pair: &Pair) -> Result<()> {
+    pair.lab.keep()?;
     let mut out = stdout();
+    writeln!(out)?;
     for node in pair.nodes() {
-        writeln!(out, "node {0} is {1}, look inside with: lab shell {0}", node.name(), node.address())?;
+        writeln!(out, "look inside {0} ({1}): {LAB} shell {0}", node.name(), node.address())?;
     }
     let namespace = pair.lab.namespace();
-    writeln!(out, "be a client with: ip netns exec {namespace} COMMAND")?;
-    writeln!(out, "take it down with: lab down")?;
-    Ok(true)
+    writeln!(out, "be a client of {}: ip netns exec {namespace} COMMAND", pair.options.vip)?;
+    writeln!(out, "take it down: {LAB} down")?;
+    Ok(())
 }
 
 fn shell(node: &str, command: &[String]) -> Result<bool> {
@@ -151,9 +188,9 @@ fn shell(node: &str, command: &[String]) -> Result<bool> {
     Err(enter.exec()).context("failed to enter the node")
 }
 
-/// First process of a node that is up, in whichever lab.
+/// First process of a node of a lab that was left running.
 fn leader(node: &str) -> Result<Option<String>> {
-    for (id, _) in leftovers::labs()? {
+    for (id, _) in leftovers::labs()?.into_iter().filter(|(_, owner)| *owner == Owner::Kept) {
         for entry in fs::read_dir(leftovers::directory(&id))? {
             let file = entry?.path().join(node).join("leader");
             if let Ok(leader) = fs::read_to_string(file) {

@@ -83,6 +83,16 @@ impl Writer {
         Ok(node)
     }
 
+    /// Waits until `node` has acknowledged something sent after `since`.
+    pub fn wait_acknowledged_by(&self, node: &str, since: Instant, deadline: Duration) -> Result<()> {
+        wait_for(&format!("a write acknowledged by {node}"), deadline, || {
+            let history = self.so_far();
+            let by = |write: &Write| write.sent >= since && write.node() == Some(node);
+            Ok(if history.acknowledged().any(by) { Seen::Done(()) } else { Seen::Not(history.last_outcome()) })
+        })
+        .map(drop)
+    }
+
     /// Stops and returns everything it saw.
     pub fn stop(mut self) -> Result<History> {
         self.stop.store(true, Ordering::Relaxed);
