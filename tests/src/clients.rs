@@ -9,7 +9,6 @@ use crate::history::{History, Outage};
 use crate::http::{self, HttpTarget};
 use crate::node::Node;
 use crate::pair::Pair;
-use crate::product::API_PORT;
 use crate::scenario::Counts;
 use crate::sql::{self, SqlTarget};
 use crate::writer::{PACE, Writer};
@@ -31,10 +30,14 @@ pub struct Seen {
 impl Clients {
     /// Starts both and waits until each was told that a write is done.
     pub fn start(pair: &Pair) -> Result<Self> {
-        let vip = pair.options.vip;
+        let o = &pair.options;
         let clients = Self {
-            http: Writer::start(&pair.lab, HttpTarget::new(vip, API_PORT), PACE)?,
-            sql: Writer::start(&pair.lab, SqlTarget::new(vip, sql::USER, sql::PASSWORD), PACE)?,
+            http: Writer::start(&pair.lab, HttpTarget::new(o.vip, o.api_port), PACE)?,
+            sql: Writer::start(
+                &pair.lab,
+                SqlTarget::new(o.vip, sql::USER, sql::PASSWORD).on_port(o.database_port),
+                PACE,
+            )?,
         };
         let now = Instant::now();
         for writer in clients.writers() {

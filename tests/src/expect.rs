@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use ap_core::mode::Role;
 
 use crate::node::Node;
 use crate::pair::Pair;
@@ -25,41 +26,59 @@ pub enum Is {
     Alone,
     /// Mode `m`, nothing runs and nothing can.
     Resting,
+    /// Mode `m`, of a node that had the active role and handed it to nobody.
+    RestingActive,
+    /// Mode `ap`, that role, nothing runs.
+    Stopped(Role),
+    /// Mode `s`, nothing runs.
+    StoppedAlone,
 }
 
-/// Everything that is asserted, as text: a difference is easy to see.
-fn wanted(is: Is) -> String {
-    match is {
-        Is::Active => facts("ap", "active", "disabled", "disabled", "active", true, "writable", false),
-        Is::Standby => facts("ap", "standby", "disabled", "disabled", "active", false, "read-only", true),
-        Is::Alone => facts("s", "active", "enabled", "disabled", "active", true, "writable", false),
-        Is::Resting => facts("m", "standby", "masked", "masked", "down", false, "down", false),
-    }
-}
-
-#[expect(clippy::too_many_arguments, reason = "a row of the table above")]
-fn facts(
-    mode: &str,
-    role: &str,
-    start: &str,
-    services: &str,
-    runs: &str,
+/// A row of the mode table.
+struct Row {
+    mode: &'static str,
+    role: Role,
+    /// Unit file of the start unit and of the services.
+    files: [&'static str; 2],
+    runs: &'static str,
     vip: bool,
-    database: &str,
+    database: &'static str,
     replicating: bool,
-) -> String {
-    let mut text = format!("mode {mode}, file {mode}, role {role}, ap.service {start}");
-    for unit in UNITS {
+}
+
+/// Everything that is asserted.
+fn row(is: Is) -> Row {
+    let ap = ["disabled", "disabled"];
+    let (role, vip, database, replicating) = match is {
+        Is::Active | Is::Alone => (Role::Active, true, "writable", false),
+        Is::Standby => (Role::Standby, false, "read-only", true),
+        Is::Resting => (Role::Standby, false, "down", false),
+        Is::RestingActive | Is::StoppedAlone => (Role::Active, false, "down", false),
+        Is::Stopped(role) => (role, false, "down", false),
+    };
+    let (mode, files) = match is {
+        Is::Active | Is::Standby | Is::Stopped(_) => ("ap", ap),
+        Is::Alone | Is::StoppedAlone => ("s", ["enabled", "disabled"]),
+        Is::Resting | Is::RestingActive => ("m", ["masked", "masked"]),
+    };
+    let runs = if database == "down" { "down" } else { "active" };
+    Row { mode, role, files, runs, vip, database, replicating }
+}
+
+/// The same as text: a difference is easy to see.
+fn wanted(pair: &Pair, is: Is) -> String {
+    let Row { mode, role, files: [start, services], runs, vip, database, replicating } = row(is);
+    let mut text = format!("mode {mode}, file {mode}, role {role}, start unit {start}");
+    for unit in pair.options.units {
         let _ = write!(text, ", {unit} {services} {runs}");
     }
     let _ = write!(text, ", VIP {vip}, database {database}, replicating {replicating}");
     text
 }
 
-const UNITS: [&str; 3] = ["mariadb.service", "demo-api.service", "keepalived.service"];
-
 /// What the node is, from systemd, the kernel and MariaDB themselves where they can be asked.
 fn seen(pair: &Pair, node: &Node) -> Result<String> {
+    let o = &pair.options;
     let answer = show(node)?;
     let show = |unit: &str| node.run(&format!("systemctl show --value -p UnitFileState -p ActiveState {unit}"));
     let states = |unit: &str| -> Result<(String, String)> {
@@ -70,14 +89,14 @@ fn seen(pair: &Pair, node: &Node) -> Result<String> {
         let active = if matches!(active, "inactive" | "failed") { "down" } else { active };
         Ok((words.next().unwrap_or("-").to_owned(), active.to_owned()))
     };
-    let mode_file = node.run("cat /var/lib/ap/mode")?;
-    let mut text =
-        format!("mode {}, file {mode_file}, role {}, ap.service {}", answer.mode, answer.role, states("ap.service")?.0);
-    for unit in UNITS {
+    let mode_file = node.run(&format!("cat {}", o.mode_file))?;
+    let start = states(&format!("{}.service", o.codename))?.0;
+    let mut text = format!("mode {}, file {mode_file}, role {}, start unit {start}", answer.mode, answer.role);
+    for unit in o.units {
         let (file, active) = states(unit)?;
         let _ = write!(text, ", {unit} {file} {active}");
     }
-    let vip = node.run(&format!("ip -o -4 address show to {}", pair.options.vip))?.contains("/32");
+    let vip = node.run(&format!("ip -o -4 address show to {}", o.vip))?.contains("/32");
     let database = match node.sql("SELECT @@read_only") {
         Ok(value) if value == "0" => "writable",
         Ok(_) => "read-only",
@@ -94,7 +113,7 @@ fn seen(pair: &Pair, node: &Node) -> Result<String> {
 /// # Errors
 /// It is not within [`SETTLED`]; what it is instead is named.
 pub fn expect(pair: &Pair, node: &Node, is: Is) -> Result<()> {
-    let wanted = wanted(is);
+    let wanted = wanted(pair, is);
     let what = format!("node {} to be {is:?}: {wanted}", node.name());
     wait_for(&what, SETTLED, || Ok(equals(seen(pair, node)?, &wanted))).map(drop)
 }

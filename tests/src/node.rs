@@ -47,6 +47,7 @@ pub struct Node {
     directory: PathBuf,
     lower: String,
     group: String,
+    environment: &'static [(&'static str, &'static str)],
     machine: Mutex<Option<Machine>>,
     port: Mutex<Port>,
 }
@@ -76,9 +77,17 @@ impl Node {
             directory: directory.to_owned(),
             lower: lower.join(":"),
             group,
+            environment: &[],
             machine: Mutex::new(None),
             port: Mutex::new(Port { carrier: true, bridged: true, isolated: false }),
         })
+    }
+
+    /// With more in the environment of what is run inside.
+    #[must_use]
+    pub fn with_environment(mut self, environment: &'static [(&'static str, &'static str)]) -> Self {
+        self.environment = environment;
+        self
     }
 
     /// `a` or `b`; also the hostname.
@@ -259,7 +268,8 @@ impl Node {
                 .env_clear()
                 .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
                 .env("HOME", "/root")
-                .env("LANG", "C.UTF-8"),
+                .env("LANG", "C.UTF-8")
+                .envs(self.environment.iter().copied()),
             input,
             timeout,
         )

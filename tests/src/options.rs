@@ -9,6 +9,9 @@ pub const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 50);
 /// Length of the network prefix of all of them.
 pub const PREFIX: u8 = 24;
 
+/// Port of the demo API, unless told otherwise.
+pub const API_PORT: u16 = 8080;
+
 /// What may differ from one scenario to the next.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -18,6 +21,18 @@ pub struct Options {
     pub addresses: [Ipv4Addr; 2],
     /// The virtual address clients use.
     pub vip: Ipv4Addr,
+    /// Names the start unit.
+    pub codename: &'static str,
+    /// Where the mode is kept as one word.
+    pub mode_file: &'static str,
+    /// Units of database, API and keepalived.
+    pub units: [&'static str; 3],
+    /// Port of the database.
+    pub database_port: u16,
+    /// Port of the API.
+    pub api_port: u16,
+    /// What an operator's shell has in its environment on each node.
+    pub environment: &'static [(&'static str, &'static str)],
 }
 
 impl Default for Options {
@@ -26,6 +41,12 @@ impl Default for Options {
             nics: ["host0", "host0"],
             addresses: [Ipv4Addr::new(10, 77, 0, 11), Ipv4Addr::new(10, 77, 0, 12)],
             vip: Ipv4Addr::new(10, 77, 0, 100),
+            codename: "ap",
+            mode_file: "/var/lib/ap/mode",
+            units: ["mariadb.service", "demo-api.service", "keepalived.service"],
+            database_port: 3306,
+            api_port: API_PORT,
+            environment: &[],
         }
     }
 }

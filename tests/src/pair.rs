@@ -61,7 +61,7 @@ impl Pair {
             let mut lower = Vec::from_iter(layer.as_deref());
             lower.push(lab.base());
             let (nic, address) = (options.nics[index], options.addresses[index]);
-            let node = Node::new(lab, name, nic, address, &own, &lower)?;
+            let node = Node::new(lab, name, nic, address, &own, &lower)?.with_environment(options.environment);
             if snapshot.is_none() {
                 individualise(&node, &options)?;
             }

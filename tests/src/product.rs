@@ -3,18 +3,16 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use ap_core::answer::Answer;
 
+use crate::command::Output;
 use crate::node::Node;
 use crate::options::Options;
 use crate::pair::Pair;
 use crate::scenario::Setup;
 use crate::sql::SCHEMA;
 use crate::wait::{holds, wait_for};
-
-/// Port of the demo API.
-pub const API_PORT: u16 = 8080;
 
 /// The configuration both hosts share.
 pub fn config(pair: &Pair) -> String {
@@ -63,8 +61,25 @@ pub fn pair_up(pair: &Pair) -> Result<()> {
 
 /// Runs `ap-mode`; an exit code other than 0 is an error with everything it printed.
 pub fn ap_mode(node: &Node, arguments: &str) -> Result<String> {
-    let output = node.sh(&format!("ap-mode {arguments}"), Duration::from_secs(180))?;
-    output.success().with_context(|| format!("ap-mode {arguments} on {}", node.name()))
+    ask(node, arguments)?.success().with_context(|| format!("ap-mode {arguments} on {}", node.name()))
+}
+
+/// Runs `ap-mode` and returns whatever it ends with.
+pub fn ask(node: &Node, arguments: &str) -> Result<Output> {
+    node.sh(&format!("ap-mode {arguments}"), Duration::from_secs(180))
+}
+
+/// Runs `ap-mode`, which must end with that exit code; returns everything it said.
+pub fn ap_mode_ends(node: &Node, arguments: &str, code: i32) -> Result<String> {
+    let output = ask(node, arguments)?;
+    let said = format!("{}\n{}", output.stdout, output.stderr);
+    ensure!(
+        output.code == code,
+        "ap-mode {arguments} on {} ended with {}, not {code}: {said}",
+        node.name(),
+        output.code
+    );
+    Ok(said)
 }
 
 /// The usual pair, at rest: both in `ap`, nothing started.

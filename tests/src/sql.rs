@@ -23,6 +23,7 @@ pub const SCHEMA: &str = "CREATE DATABASE IF NOT EXISTS lab; \
 /// Inserts one row per write into [`TABLE`].
 pub struct SqlTarget {
     address: Ipv4Addr,
+    port: u16,
     user: String,
     password: String,
     answer: Duration,
@@ -32,7 +33,14 @@ pub struct SqlTarget {
 impl SqlTarget {
     /// A client of the database at `address`, port 3306.
     pub fn new(address: Ipv4Addr, user: &str, password: &str) -> Self {
-        Self { address, user: user.to_owned(), password: password.to_owned(), answer: ANSWER, connection: None }
+        let (user, password) = (user.to_owned(), password.to_owned());
+        Self { address, port: 3306, user, password, answer: ANSWER, connection: None }
+    }
+
+    /// On another port.
+    #[must_use]
+    pub fn on_port(self, port: u16) -> Self {
+        Self { port, ..self }
     }
 
     /// Waits this long for an answer instead of a second.
@@ -45,6 +53,7 @@ impl SqlTarget {
     fn connect(&self) -> Result<(Conn, String)> {
         let options = OptsBuilder::new()
             .ip_or_hostname(Some(self.address.to_string()))
+            .tcp_port(self.port)
             .user(Some(&self.user))
             .pass(Some(&self.password))
             .prefer_socket(false)
