@@ -14,6 +14,7 @@ pub mod history;
 pub mod http;
 pub mod lab;
 pub mod leftovers;
+pub mod machine;
 pub mod node;
 pub mod options;
 pub mod pair;

@@ -121,10 +121,12 @@ fn run(action: Action) -> Result<bool> {
 }
 
 fn run_test(test: &Test) -> Result<bool> {
-    let chosen: Vec<_> = scenarios::all()
+    let mut chosen: Vec<_> = scenarios::all()
         .into_iter()
         .filter(|s| s.matches(&test.filter) && (s.default || test.full || !test.filter.is_empty()))
         .collect();
+    // Those that hand a running pair on, one after the other.
+    chosen.sort_by_key(|scenario| (scenario.setup.name, scenario.begin));
     let mut out = stdout();
     if chosen.is_empty() {
         bail!("no scenario matches {}", test.filter.join(" "));

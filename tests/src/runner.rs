@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::evidence;
 use crate::lab::Lab;
+use crate::machine;
 use crate::node::Node;
 use crate::pair::{Pair, Snapshot};
 use crate::product::start;
@@ -67,6 +68,8 @@ impl Runner {
 
     /// Runs all of `scenarios`. Returns whether all passed.
     pub fn run(&mut self, scenarios: &[Scenario], out: &mut dyn Write) -> Result<bool> {
+        let begun = Instant::now();
+        let machine = machine::describe(self.lab.base());
         let mut results = Vec::new();
         for scenario in scenarios {
             let started = Instant::now();
@@ -79,12 +82,13 @@ impl Runner {
             out.flush()?;
             results.push(done);
         }
-        writeln!(out, "\n{HEADER}")?;
+        writeln!(out, "\n{machine}\n{HEADER}")?;
         for done in &results {
             line(out, done)?;
         }
         let failed = results.iter().filter(|done| done.result.is_err()).count();
-        writeln!(out, "\n{} passed, {failed} failed", results.len() - failed)?;
+        writeln!(out, "\ntook {:.0} s", begun.elapsed().as_secs_f64())?;
+        writeln!(out, "{} passed, {failed} failed", results.len() - failed)?;
         Ok(failed == 0)
     }
 

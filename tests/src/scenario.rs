@@ -33,7 +33,7 @@ pub struct Setup {
 }
 
 /// What a scenario begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Begin {
     /// Two nodes just booted from the snapshot, nothing started. The pair is
     /// thrown away afterwards.
