@@ -31,6 +31,8 @@ pub struct Options {
     pub database_port: u16,
     /// Port of the API.
     pub api_port: u16,
+    /// Size of each node's disk, as mount(8) of a tmpfs takes it.
+    pub disk: &'static str,
     /// What an operator's shell has in its environment on each node.
     pub environment: &'static [(&'static str, &'static str)],
 }
@@ -46,6 +48,7 @@ impl Default for Options {
             units: ["mariadb.service", "demo-api.service", "keepalived.service"],
             database_port: 3306,
             api_port: API_PORT,
+            disk: "2g",
             environment: &[],
         }
     }

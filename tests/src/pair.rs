@@ -12,9 +12,6 @@ use crate::lab::Lab;
 use crate::node::Node;
 use crate::options::{CLIENT, GATEWAY, Options, PREFIX};
 
-/// Size of a node's disk. It is memory, taken as it is used.
-const DISK: &str = "size=2g,mode=755";
-
 /// Node `a` and node `b`, switched on.
 pub struct Pair {
     /// The lab they live in.
@@ -54,8 +51,10 @@ impl Pair {
             let name = ["a", "b"][index];
             let own = directory.join(name);
             fs::create_dir_all(&own)?;
-            // A disk of its own, so that filling it is no one else's trouble.
-            let mount = ["-t", "tmpfs", "-o", DISK, "lab", &own.to_string_lossy()];
+            // A disk of its own, so that filling it is no one else's trouble. It
+            // is memory, taken as it is used.
+            let disk = format!("size={},mode=755", options.disk);
+            let mount = ["-t", "tmpfs", "-o", &disk, "lab", &own.to_string_lossy()];
             host("mount", &mount)?;
             let layer = snapshot.map(|snapshot| snapshot.directory.join(name).join("upper"));
             let mut lower = Vec::from_iter(layer.as_deref());

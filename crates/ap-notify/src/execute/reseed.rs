@@ -31,6 +31,10 @@ const PROGRESS: Duration = Duration::from_secs(2);
 /// MariaDB's own schemas are made anew, not copied; its accounts are, as statements.
 const SCHEMAS: &str = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN \
      ('mysql','information_schema','performance_schema','sys')";
+/// Bytes of data that the peer's tables hold, for the progress; the dump is of
+/// about that size.
+const SIZE: &str = "SELECT COALESCE(SUM(DATA_LENGTH), 0) FROM information_schema.TABLES WHERE TABLE_SCHEMA NOT IN \
+     ('mysql','information_schema','performance_schema','sys')";
 /// Users other than ours and MariaDB's own.
 const ROOT: [&str; 3] = ["--no-defaults", "--user=root", "--batch"];
 
@@ -46,8 +50,12 @@ impl Node {
 
     fn copy_from_peer(&mut self, options: &Path) -> Result<()> {
         // Asked before anything is moved: a peer that refuses costs nothing.
-        let schemas = run(client("mariadb", options, &["--batch", "--skip-column-names", "-e", SCHEMAS]), b"", SHORT)
-            .context("the peer's database does not let this node read")?;
+        let ask = |sql| {
+            run(client("mariadb", options, &["--batch", "--skip-column-names", "-e", sql]), b"", SHORT)
+                .context("the peer's database does not let this node read")
+        };
+        let schemas = ask(SCHEMAS)?;
+        let size = ask(SIZE)?.trim().parse().unwrap_or(0);
         self.fresh_data_directory()?;
         // Not `start`: it waits until our own account is let in, which is made only now.
         self.start_unit(Service::Database)?;
@@ -67,10 +75,10 @@ impl Node {
             bail!("the peer has no data to copy: `ap-mode set ap` without --reseed");
         }
         let arguments: Vec<&str> = common.iter().copied().chain(schemas).collect();
-        self.stream(client("mariadb-dump", options, &arguments))?;
+        self.stream(client("mariadb-dump", options, &arguments), size)?;
         // After the data: an account made meanwhile comes twice, which replication
         // reports, instead of not at all, which nobody would.
-        self.stream(client("mariadb-dump", options, &["--system=users", "--insert-ignore"]))?;
+        self.stream(client("mariadb-dump", options, &["--system=users", "--insert-ignore"]), 0)?;
         self.as_root(&format!("FLUSH PRIVILEGES;\n{accounts}"))?;
         remove_if_there(&data_directory().join(UNFINISHED))
     }
@@ -153,8 +161,8 @@ impl Node {
         })
     }
 
-    /// Runs a dump into the local database.
-    fn stream(&mut self, mut dump: Command) -> Result<()> {
+    /// Runs a dump of about `size` bytes into the local database.
+    fn stream(&mut self, mut dump: Command, size: u64) -> Result<()> {
         let mut dump = dump
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -179,7 +187,7 @@ impl Node {
                 return Err(error);
             }
         };
-        let ended = self.follow_copy(&mut dump, &mut load);
+        let ended = self.follow_copy(&mut dump, &mut load, size);
         if ended.is_err() {
             let _ = dump.kill();
             let _ = load.kill();
@@ -194,7 +202,7 @@ impl Node {
         Ok(())
     }
 
-    fn follow_copy(&self, dump: &mut Child, load: &mut Child) -> Result<()> {
+    fn follow_copy(&self, dump: &mut Child, load: &mut Child, size: u64) -> Result<()> {
         let begun = Instant::now();
         let (mut told, mut moved, mut bytes) = (begun, begun, 0);
         loop {
@@ -215,9 +223,7 @@ impl Node {
             }
             if told.elapsed() >= PROGRESS {
                 told = Instant::now();
-                let copied = written(dump.id());
-                let rate = copied as f64 / begun.elapsed().as_secs_f64() / 1_048_576.0;
-                self.tell(&format!("copied {} MiB, {rate:.0} MiB/s", copied / 1_048_576));
+                self.tell(&progress(written(dump.id()), size, begun.elapsed()));
             }
             crate::serve::alive();
             std::thread::sleep(Duration::from_millis(20));
@@ -283,8 +289,35 @@ fn run(mut command: Command, input: &[u8], deadline: Duration) -> Result<String>
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// How far a copy is: bytes, rate, and about how long it will still take.
+fn progress(copied: u64, size: u64, took: Duration) -> String {
+    const MIB: u64 = 1_048_576;
+    let rate = copied as f64 / took.as_secs_f64().max(0.001);
+    let left = size.saturating_sub(copied) as f64 / rate.max(1.0);
+    let (copied, rate) = (copied / MIB, rate / MIB as f64);
+    if size == 0 {
+        return format!("copied {copied} MiB, {rate:.0} MiB/s");
+    }
+    format!("copied {copied} of about {} MiB, {rate:.0} MiB/s, about {left:.0} s left", size / MIB)
+}
+
 /// Bytes a process has written so far (proc(5), io).
 fn written(pid: u32) -> u64 {
     let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
     io.lines().find_map(|line| line.strip_prefix("wchar: ")).and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_says_rate_and_remaining_time() {
+        let mib = 1_048_576;
+        assert_eq!(
+            progress(10 * mib, 50 * mib, Duration::from_secs(2)),
+            "copied 10 of about 50 MiB, 5 MiB/s, about 8 s left"
+        );
+        assert_eq!(progress(0, 0, Duration::ZERO), "copied 0 MiB, 0 MiB/s");
+    }
 }

@@ -1,0 +1,95 @@
+//! Copying all data of the peer: how much memory it takes, and how fast it is.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use crate::checker;
+use crate::expect::{Is, expect};
+use crate::node::Node;
+use crate::options::Options;
+use crate::pair::Pair;
+use crate::product::{PAIR, ap_mode, ap_mode_ends, start, wait_protected};
+use crate::scenario::{Counts, Scenario, Setup, booted};
+
+/// Scenarios of this file.
+pub const SCENARIOS: &[Scenario] =
+    &[Scenario { setup: &LARGE, ..booted("F9", "reseed-1-gib", large).long().within(Duration::from_secs(600)) }];
+
+/// The usual pair with room for the data, its copy and the directory kept aside.
+const LARGE: Setup =
+    Setup { name: "large", options: || Options { disk: "6g", ..Options::default() }, install: PAIR.install };
+
+const MIB: u64 = 1024;
+/// No process of the copy may grow with the data: a quarter of it at most. What
+/// it takes depends on the longest statement (net_buffer_length, max_allowed_packet).
+const MOST_MEMORY: u64 = 256 * 1024 * 1024;
+
+fn large(pair: &Pair) -> Result<Counts> {
+    start(pair)?;
+    let (a, b) = (&pair.a, &pair.b);
+    ap_mode(b, "set m")?;
+    // Not in the binary log: only a copy can bring these rows to the other node.
+    let fill = format!(
+        "USE lab; SET SESSION sql_log_bin=0; CREATE TABLE lab.big (id INT PRIMARY KEY, data LONGBLOB) ENGINE=InnoDB; \
+         INSERT INTO lab.big SELECT seq, REPEAT(CHAR(65 + seq % 26), 1048576) FROM seq_1_to_{MIB}"
+    );
+    a.sh_with_input("mariadb", fill.as_bytes(), Duration::from_secs(180))?.success()?;
+    let begun = Instant::now();
+    let (said, memory) = watch_memory(b, || ap_mode_ends(b, "set ap --reseed", 0))?;
+    let took = begun.elapsed().as_secs_f64();
+    ensure!(memory > 0 && memory < MOST_MEMORY, "a process of the copy took {memory} bytes");
+    wait_protected(a)?;
+    expect(pair, a, Is::Active)?;
+    expect(pair, b, Is::Standby)?;
+    checker::same(a, b, "lab.big")?;
+    ensure!(said.contains("s left"), "no progress was told: {said}");
+    let raw = raw_pipe(a, b)?;
+    let note = format!("{MIB} MiB in {took:.1} s, raw pipe {raw:.1} s, at most {} MiB memory", memory / 1_048_576);
+    Ok(Counts { note, ..Counts::default() })
+}
+
+/// What an operator would type: the same rows through a plain pipe, in seconds.
+fn raw_pipe(from: &Node, to: &Node) -> Result<f64> {
+    from.sql("SET SESSION sql_log_bin=0; GRANT SELECT ON lab.* TO lab@'%'")?;
+    let begun = Instant::now();
+    let pipe = format!(
+        "set -o pipefail; mariadb -e 'SET SESSION sql_log_bin=0; CREATE SCHEMA raw' && \
+         mariadb-dump --single-transaction --host={} --user=lab --password=lab lab big | \
+         mariadb --init-command='SET SESSION sql_log_bin=0' raw",
+        from.address()
+    );
+    to.sh(&pipe, Duration::from_secs(180))?.success()?;
+    to.sql("SET SESSION sql_log_bin=0; DROP SCHEMA raw")?;
+    Ok(begun.elapsed().as_secs_f64())
+}
+
+/// Does `work` and returns with it the most memory that any process of
+/// ap-notify's took meanwhile, in bytes.
+fn watch_memory<T>(node: &Node, work: impl FnOnce() -> Result<T>) -> Result<(T, u64)> {
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut most = 0;
+            while !ended.load(Ordering::Relaxed) {
+                let processes = node.unit_processes("ap-notify.service");
+                most = processes.into_iter().map(peak).fold(most, u64::max);
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            most
+        });
+        let result = work();
+        ended.store(true, Ordering::Relaxed);
+        let most = watcher.join().map_err(|_| anyhow::anyhow!("the watcher panicked"))?;
+        Ok((result?, most))
+    })
+}
+
+/// Most memory a process has had so far, in bytes (proc(5), VmHWM).
+fn peak(process: i32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+    kib.unwrap_or(0_u64) * 1024
+}
