@@ -11,6 +11,7 @@ use crate::node::Node;
 use crate::pair::Pair;
 use crate::scenario::Counts;
 use crate::sql::{self, SqlTarget};
+use crate::wait;
 use crate::writer::{PACE, Writer};
 
 /// Clients at work.
@@ -59,6 +60,15 @@ impl Clients {
     pub fn outage(&self, since: Instant) -> Outage {
         let [http, sql] = self.writers().map(|writer| writer.so_far().outage(since));
         if http.length > sql.length { http } else { sql }
+    }
+
+    /// Stops both, compares what they were told since `broken` with what the
+    /// survivor has, and the survivor's data with the other node's.
+    pub fn finish(self, pair: &Pair, survivor: &Node, broken: Instant) -> Result<Counts> {
+        let counts = self.stop()?.count(survivor, broken, Instant::now())?;
+        let same = || same_data(pair).map(wait::Seen::Done);
+        wait::wait_for("both nodes to have the same data", Duration::from_secs(10), same)?;
+        Ok(counts)
     }
 
     /// Stops both.

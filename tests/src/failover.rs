@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::clients::{Clients, same_data};
+use crate::clients::Clients;
 use crate::expect::{Is, expect};
 use crate::node::Node;
 use crate::pair::Pair;
 use crate::product::{ap_mode, show, wait_protected};
 use crate::scenario::Counts;
-use crate::wait::{Seen, wait_for};
 
 /// Until a standby serves, whatever broke: keepalived's slowest check needs 3 s.
 const TAKEOVER: Duration = Duration::from_secs(15);
@@ -82,10 +81,7 @@ impl<'a> Failover<'a> {
     /// Stops the clients and compares what they were told with what the survivor
     /// has, and the survivor's data with the other node's.
     pub fn end(self) -> Result<Counts> {
-        let seen = self.clients.stop()?;
-        let counts = seen.count(self.survivor, self.broken, Instant::now())?;
-        wait_for("both nodes to have the same data", Duration::from_secs(10), || same_data(self.pair).map(Seen::Done))?;
-        Ok(counts)
+        self.clients.finish(self.pair, self.survivor, self.broken)
     }
 }
 

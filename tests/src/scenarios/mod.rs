@@ -2,11 +2,24 @@
 
 use crate::scenario::Scenario;
 
+mod both_off;
+mod gateway;
 mod lab;
 mod power;
 mod reseed;
+mod vip;
+mod vrrp;
 
-/// All of them, in the order in which they run.
+/// All of them.
 pub fn all() -> Vec<Scenario> {
-    [lab::SCENARIOS, power::SCENARIOS, reseed::SCENARIOS].concat()
+    [
+        both_off::SCENARIOS,
+        gateway::SCENARIOS,
+        lab::SCENARIOS,
+        power::SCENARIOS,
+        reseed::SCENARIOS,
+        vip::SCENARIOS,
+        vrrp::SCENARIOS,
+    ]
+    .concat()
 }
