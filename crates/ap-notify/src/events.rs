@@ -26,13 +26,19 @@ pub struct Event<'a> {
     pub boot_ms: u128,
     /// What made us act.
     pub cause: &'a str,
-    /// done, failed, refused, nothing, alert.
+    /// done, failed, refused, nothing, alert; heard: only that something came.
     pub outcome: &'a str,
     /// In a sentence.
     pub text: &'a str,
     /// Milliseconds of each step.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub steps: &'a [StepTime],
+}
+
+impl<'a> Event<'a> {
+    fn now(cause: &'a str, outcome: &'a str, text: &'a str, steps: &'a [StepTime]) -> Self {
+        Self { at: now(), boot_ms: ap_host::boottime().as_millis(), cause, outcome, text, steps }
+    }
 }
 
 /// How long a step took.
@@ -67,15 +73,25 @@ impl Events {
         }
     }
 
+    /// Appends the moment at which something came to the history only; what
+    /// became of it is recorded when it is done.
+    pub fn heard(&self, word: &str) {
+        self.write(&Event::now(word, "heard", "", &[]));
+    }
+
     /// Appends to the history. A full disk costs the line, not the action: the
     /// journal has it as well.
     pub fn record(&self, cause: &str, outcome: &str, text: &str, steps: &[StepTime]) {
-        let event = Event { at: now(), boot_ms: ap_host::boottime().as_millis(), cause, outcome, text, steps };
+        let event = Event::now(cause, outcome, text, steps);
         match outcome {
             "refused" | "failed" => log::warn!("{cause}: {outcome}: {text}"),
             _ => log::info!("{cause}: {outcome}: {text}"),
         }
-        if let Err(error) = self.append(&event) {
+        self.write(&event);
+    }
+
+    fn write(&self, event: &Event<'_>) {
+        if let Err(error) = self.append(event) {
             log::warn!("{error:#}");
         }
     }

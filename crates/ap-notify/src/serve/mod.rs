@@ -80,7 +80,10 @@ pub fn run(config_path: &Path) -> Result<()> {
 /// A descriptor handed over by systemd.
 fn take_over(node: &Node, name: &str, fd: OwnedFd, lines: &mpsc::Sender<ap_core::message::Message>) -> Result<()> {
     match name {
-        "fifo" => watch::fifo(File::from(fd), node.config.codename.clone(), lines.clone()),
+        "fifo" => {
+            let instance = node.config.codename.clone();
+            watch::fifo(File::from(fd), instance, lines.clone(), node.events.clone())
+        }
         "peer" => {
             let listener = TcpListener::from(fd);
             listener.set_nonblocking(false).context("failed to set up the listener")?;

@@ -12,8 +12,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use ap_core::config::{Config, Host};
 use ap_core::message::{MAX_LINE, Message};
+use ap_core::plan::Cause;
 use ap_net::{Kernel, Net, Question};
 
+use crate::events::Events;
 use crate::shared::{Heard, Shared};
 use crate::store::Store;
 
@@ -32,11 +34,13 @@ pub fn question<'a>(config: &'a Config, own: &Host, peer: &Host, deadline: Durat
 }
 
 /// Reads the FIFO for ever. Lines longer than the kernel writes in one piece
-/// are garbage and are said to be.
+/// are garbage and are said to be. The history gets the moment at which a word
+/// came: the executor may be busy for a second, and a failover is measured in
+/// milliseconds.
 ///
 /// # Errors
 /// The thread cannot be started.
-pub fn fifo(fifo: File, instance: String, lines: Sender<Message>) -> Result<()> {
+pub fn fifo(fifo: File, instance: String, lines: Sender<Message>, events: Events) -> Result<()> {
     spawn("fifo", move || {
         let mut reader = BufReader::with_capacity(MAX_LINE, fifo);
         let mut line = Vec::new();
@@ -47,8 +51,13 @@ pub fn fifo(fifo: File, instance: String, lines: Sender<Message>) -> Result<()> 
                 Ok(0) => thread::sleep(Duration::from_millis(100)),
                 Ok(_) => match Message::parse(&String::from_utf8_lossy(&line), &instance) {
                     Ok(Some(message)) => {
+                        let word = word(&message);
+                        // The executor first, the history after.
                         if lines.send(message).is_err() {
                             return;
+                        }
+                        if let Some(word) = word {
+                            events.heard(&word);
                         }
                     }
                     Ok(None) => {}
@@ -61,6 +70,17 @@ pub fn fifo(fifo: File, instance: String, lines: Sender<Message>) -> Result<()> 
             }
         }
     })
+}
+
+/// What came, unless it is a request: those are recorded with what became of them.
+fn word(message: &Message) -> Option<String> {
+    match message {
+        Message::Vrrp(word) => Some(Cause::Vrrp(*word).to_string()),
+        Message::Stopped { service, clean: true } => Some(format!("{service} was stopped")),
+        Message::Stopped { service, clean: false } => Some(Cause::Gone(*service).to_string()),
+        Message::Started(service) => Some(format!("{service} was started")),
+        Message::Request(_) => None,
+    }
 }
 
 /// Asks the peer for ever.
