@@ -23,6 +23,7 @@ pub mod runner;
 pub mod scenario;
 pub mod scenarios;
 pub mod sql;
+pub mod untouched;
 pub mod wait;
 pub mod writer;
 

@@ -23,6 +23,8 @@ pub struct Options {
     pub vip: Ipv4Addr,
     /// Names the start unit.
     pub codename: &'static str,
+    /// The state directory.
+    pub state: &'static str,
     /// Where the mode is kept as one word.
     pub mode_file: &'static str,
     /// Units of database, API and keepalived.
@@ -44,6 +46,7 @@ impl Default for Options {
             addresses: [Ipv4Addr::new(10, 77, 0, 11), Ipv4Addr::new(10, 77, 0, 12)],
             vip: Ipv4Addr::new(10, 77, 0, 100),
             codename: "ap",
+            state: "/var/lib/ap",
             mode_file: "/var/lib/ap/mode",
             units: ["mariadb.service", "demo-api.service", "keepalived.service"],
             database_port: 3306,

@@ -5,6 +5,7 @@ use crate::scenario::Scenario;
 mod both_off;
 mod gateway;
 mod lab;
+mod modes;
 mod power;
 mod reseed;
 mod vip;
@@ -16,6 +17,7 @@ pub fn all() -> Vec<Scenario> {
         both_off::SCENARIOS,
         gateway::SCENARIOS,
         lab::SCENARIOS,
+        modes::SCENARIOS,
         power::SCENARIOS,
         reseed::SCENARIOS,
         vip::SCENARIOS,

@@ -3,7 +3,7 @@
 use super::{Plan, guard, leave, newer_peer};
 use crate::message::{Request, Verb};
 use crate::mode::{Fault, Mode, Role, Service};
-use crate::observed::Observed;
+use crate::observed::{Observed, UnitState, Units};
 use crate::state::Intention;
 use crate::step::Step;
 
@@ -58,6 +58,10 @@ fn standby_ready(o: &Observed) -> Result<(), String> {
 fn set_m(o: &Observed) -> Plan {
     let s = &o.state;
     let protected = s.mode == Mode::Ap && s.role == Role::Active && !s.solo && o.started;
+    let down = |units: &Units| [&units.database, &units.api, &units.keepalived].iter().all(|unit| unit.is_down());
+    if s.mode == Mode::M && !o.started && !o.vip && as_the_table_says(o) && o.units.as_ref().is_ok_and(down) {
+        return Plan::nothing("already m");
+    }
     if protected && standby_ready(o).is_err() {
         return leave(&o.state, "set m, without a standby that could take over");
     }
@@ -67,7 +71,6 @@ fn set_m(o: &Observed) -> Plan {
     }
     steps.extend(stop_services());
     let role = if protected { Role::Standby } else { s.role };
-    // A fresh node gets its first epoch: an operator has said what it is.
     steps.extend([
         Step::Become { mode: Mode::M, role, epoch: s.epoch, solo: false },
         Step::UnitFiles(Mode::M),
@@ -92,7 +95,7 @@ fn set_s(request: &Request, o: &Observed) -> Plan {
     let epoch = next_epoch(o);
     let become_s = Step::Become { mode: Mode::S, role: Role::Active, epoch, solo: false };
     match (s.mode, s.role) {
-        (Mode::S, _) if o.started => Plan::act("already s", vec![Step::UnitFiles(Mode::S), Step::Finish]),
+        (Mode::S, _) if o.started => already(o),
         (Mode::S, _) => start(request, o),
         (Mode::Ap, Role::Active) if o.started => {
             Plan::act("going on alone", vec![Step::GoSolo, become_s, Step::UnitFiles(Mode::S), Step::Finish])
@@ -120,6 +123,31 @@ fn set_s(request: &Request, o: &Observed) -> Plan {
             steps.extend(start_services(true));
             steps.extend([Step::Alert(forced(request, "standalone by an operator's word")), Step::Finish]);
             Plan::act("standalone", steps)
+        }
+    }
+}
+
+/// The node is what was asked for. Reading all unit files again takes a busy
+/// systemd a second and more, so that is left out where nothing is to be set.
+fn already(o: &Observed) -> Plan {
+    let mode = o.state.mode;
+    if as_the_table_says(o) {
+        return Plan::nothing(format!("already {mode}"));
+    }
+    Plan::act(format!("already {mode}, but not its unit files"), vec![Step::UnitFiles(mode), Step::Finish])
+}
+
+/// Whether the unit files are those of the mode. After a crash systemd may not yet
+/// have read them: then they are set again.
+fn as_the_table_says(o: &Observed) -> bool {
+    let (Ok(units), None) = (&o.units, &o.state.intention) else { return false };
+    let services = [&units.database, &units.api, &units.keepalived];
+    match o.state.mode {
+        Mode::M => units.start.is_masked() && services.iter().all(|unit| unit.is_masked()),
+        mode => {
+            let idle = |unit: &UnitState| !unit.is_masked() && unit.file != "enabled";
+            let start = if mode == Mode::S { units.start.file == "enabled" } else { idle(&units.start) };
+            start && services.into_iter().all(idle)
         }
     }
 }
@@ -169,7 +197,7 @@ fn set_ap(request: &Request, o: &Observed, role: Option<Role>, reseed: bool) -> 
         (Mode::Ap, Role::Active) if o.started && s.solo && standby_ready(o).is_ok() => {
             Plan::act("waiting for protection", vec![Step::UnitFiles(Mode::Ap), Step::AwaitProtection, Step::Finish])
         }
-        (Mode::Ap, _) if o.started => Plan::act("already ap", vec![Step::UnitFiles(Mode::Ap), Step::Finish]),
+        (Mode::Ap, _) if o.started => already(o),
         (Mode::Ap, _) => start(request, o),
     }
 }
@@ -269,6 +297,9 @@ fn stop(o: &Observed) -> Plan {
 
 fn restart(request: &Request, o: &Observed) -> Plan {
     let s = &o.state;
+    if s.mode == Mode::M {
+        return start(request, o);
+    }
     match stop(o) {
         Plan::Act { why, steps } if s.mode == Mode::Ap && s.role == Role::Active && !s.solo => Plan::Act { why, steps },
         Plan::Act { mut steps, .. } => {

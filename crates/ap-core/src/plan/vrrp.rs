@@ -123,6 +123,9 @@ fn stand_by(o: &Observed) -> Plan {
 
 /// Nobody else can serve: start again what failed and let keepalived take the VIP back.
 pub fn recover(o: &Observed) -> Plan {
+    if !o.started {
+        return Plan::nothing("stopped on purpose: the mode is kept");
+    }
     if o.shutting_down {
         return Plan::nothing("the machine is going down: the mode is kept");
     }

@@ -67,9 +67,11 @@ impl Standby {
         self.word = None;
     }
 
-    /// The lease is given up: promotion was refused or abandoned.
+    /// The lease is given up, and with it the question under way: promotion was
+    /// refused or abandoned, or the node stops.
     pub fn void(&mut self, why: &str) {
         self.lease = None;
+        self.asking = None;
         self.word = None;
         self.evidence = why.to_owned();
     }

@@ -219,12 +219,7 @@ impl Node {
             Step::RecordFenced => self.record_fenced(),
             Step::Finish => self.change(|state| state.intention = None),
             Step::Fault(fault, on) => self.store.set_fault(*fault, *on),
-            Step::Started(on) => {
-                if !on {
-                    self.active = None;
-                }
-                self.store.set_started(*on)
-            }
+            Step::Started(on) => self.started(*on),
             Step::FenceDatabase => self.fence_database(),
             Step::Start(service) => self.start(*service),
             Step::StartTruncating => self.start_truncating(),
@@ -253,6 +248,18 @@ impl Node {
                 Ok(())
             }
         }
+    }
+
+    /// A standby that is about to stop gives its lease up first, and says so to the
+    /// active, which then need not wait for its end (F6).
+    fn started(&mut self, on: bool) -> Result<()> {
+        self.store.set_started(on)?;
+        if !on {
+            self.active = None;
+            self.shared.facts().standby.void("the services were stopped");
+            self.store.set_lease(None)?;
+        }
+        Ok(())
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) -> Result<()> {

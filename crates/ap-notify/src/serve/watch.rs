@@ -92,7 +92,11 @@ pub fn peer(config: Arc<Config>, own: Host, peer: Host, shared: Arc<Shared>) -> 
     spawn("peer", move || {
         loop {
             let asked = ap_host::boottime();
-            shared.facts().standby.asking(asked);
+            // Who is not meant to run takes no lease, and so asks for none.
+            let takes = store.started();
+            if takes {
+                shared.facts().standby.asking(asked);
+            }
             let answer = Kernel
                 .ask(&question(&config, &own, &peer, config.pair.ask_timeout.get()))
                 .map_err(|error| format!("{error:#}"));
