@@ -3,6 +3,7 @@
 pub mod config;
 pub mod file;
 pub mod journal;
+pub mod own;
 pub mod track;
 
 use std::time::Duration;

@@ -72,8 +72,12 @@ impl Node {
         let config = Arc::new(ap_host::load_config(config_path)?);
         let net = Kernel;
         let addresses = net.own_addresses()?;
-        let (own, peer) = config.locate(&addresses).ok_or_else(|| not_here(&config))?;
+        let (own, peer) = ap_host::own::locate(&config, &addresses).ok_or_else(|| not_here(&config))?;
         let (own, peer) = (own.clone(), peer.clone());
+        if let Err(error) = ap_host::own::remember(&config, &own) {
+            // A full disk: with its address it is found again all the same.
+            log::warn!("failed to write down that this is {}: {error}", own.name);
+        }
         let credentials = Credentials::read(&config.database.credentials)?;
         let store = Store::new(&config);
         let state = store.state()?;

@@ -100,11 +100,17 @@ impl Node {
                 .net
                 .ask(&question(&self.config, &self.own, &self.peer, deadline))
                 .map_err(|error| format!("{error:#}"));
-            let settled = match &answer {
-                Ok(answer) => answer.fenced || !answer.serves() || answer.solo,
-                Err(_) => true,
+            let settled = {
+                let mut facts = self.shared.facts();
+                let leased = facts.standby.lease(asked, &facts.relay).is_ok();
+                let settled = match &answer {
+                    // With a lease nothing but the VIP is worth waiting for.
+                    Ok(answer) => answer.fenced || !answer.serves() || answer.solo || (leased && !answer.vip),
+                    Err(_) => true,
+                };
+                facts.heard = crate::shared::Heard { asked, answer };
+                settled
             };
-            self.shared.facts().heard = crate::shared::Heard { asked, answer };
             if settled || !promoting || begun.elapsed() >= HANDOVER {
                 return;
             }

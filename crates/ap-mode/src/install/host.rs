@@ -19,7 +19,7 @@ const TMPFILES: &str = "systemd-tmpfiles";
 /// Longest run of a program that only looks at files.
 const PROGRAM_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// This host and its peer: the ones named, or found by the addresses of this machine.
+/// This host and its peer: the ones named, or found by the addresses of this machine, or remembered.
 ///
 /// # Errors
 /// [`Exit::Config`]: this machine is neither, or both.
@@ -40,7 +40,7 @@ pub fn locate<'a>(config: &'a Config, name: Option<&str>) -> Result<(&'a Host, &
         }
         None => ap_net::Kernel.own_addresses()?,
     };
-    config.locate(&own).ok_or_else(|| not_one(config, &own).into())
+    ap_host::own::locate(config, &own).ok_or_else(|| not_one(config, &own).into())
 }
 
 /// Why this machine is not one of the two.
