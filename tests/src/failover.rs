@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use ap_core::answer::Answer;
 
 use crate::clients::Clients;
 use crate::expect::{Is, expect};
@@ -64,6 +65,33 @@ impl<'a> Failover<'a> {
         Ok(outage)
     }
 
+    /// Does something to the active node that is no failure: it serves on, nobody
+    /// changed what they are, and the pair is protected again. Returns the
+    /// longest time without an acknowledged write, as the clients saw it.
+    pub fn endure(&mut self, disturb: impl FnOnce(&Node) -> Result<()>) -> Result<Duration> {
+        let before = self.states()?;
+        self.broken = Instant::now();
+        disturb(self.failed).context("failed to disturb the active node")?;
+        self.clients.wait_served_by(self.failed, Instant::now(), TAKEOVER).context("the active does not serve on")?;
+        let outage = self.clients.outage(self.broken).length;
+        wait_protected(self.failed)?;
+        wait_protected(self.survivor)?;
+        expect(self.pair, self.failed, Is::Active)?;
+        expect(self.pair, self.survivor, Is::Standby)?;
+        let after = self.states()?;
+        ensure!(before == after, "the pair was {before:?} and is {after:?}");
+        Ok(outage)
+    }
+
+    /// Mode, role, epoch and since when, of both.
+    fn states(&self) -> Result<Vec<String>> {
+        let state = |node| {
+            let Answer { host, mode, role, epoch, since, .. } = show(node)?;
+            Ok(format!("{host}: {mode} {role} {epoch} {since}"))
+        };
+        [self.failed, self.survivor].into_iter().map(state).collect()
+    }
+
     /// Mends the node: it is in `m`, starts nothing by itself, and the survivor serves on.
     pub fn mend(&self, mend: impl FnOnce(&Node) -> Result<()>) -> Result<()> {
         mend(self.failed).context("failed to mend the node")?;
@@ -97,6 +125,45 @@ pub fn failover(
     let back = story.way_back()?;
     let note = format!("way back {:.1} s", back.as_secs_f64());
     Ok(Counts { outage: Some(outage), note, ..story.end()? })
+}
+
+/// As [`failover`], with a node that stays powered and must have left before it is mended.
+pub fn leaves(
+    pair: &Pair,
+    fault: impl FnOnce(&Node) -> Result<()>,
+    mend: impl FnOnce(&Node) -> Result<()>,
+) -> Result<Counts> {
+    failover(pair, fault, |node| {
+        expect(pair, node, Is::Resting)?;
+        mend(node)
+    })
+}
+
+/// A fault after which either node may be the one that serves: the one that
+/// failed goes on as if nothing had happened, or leaves as in [`leaves`].
+pub fn either(pair: &Pair, fault: impl FnOnce(&Node) -> Result<()>) -> Result<Counts> {
+    let mut story = Failover::begin(pair)?;
+    story.broken = Instant::now();
+    fault(story.failed).context("failed to break the active node")?;
+    let quick = Duration::from_secs(3);
+    if story.clients.wait_served_by(story.survivor, story.broken, quick).is_err() {
+        let since = story.broken;
+        story.endure(|_| Ok(()))?;
+        let outage = story.clients.outage(since).length;
+        return Ok(Counts { outage: Some(outage), note: "no failover".to_owned(), ..story.end()? });
+    }
+    let outage = story.clients.outage(story.broken).length;
+    story.mend(|_| Ok(()))?;
+    let back = story.way_back()?;
+    let note = format!("way back {:.1} s", back.as_secs_f64());
+    Ok(Counts { outage: Some(outage), note, ..story.end()? })
+}
+
+/// No failover: see [`Failover::endure`].
+pub fn endured(pair: &Pair, disturb: impl FnOnce(&Node) -> Result<()>) -> Result<Counts> {
+    let mut story = Failover::begin(pair)?;
+    let outage = story.endure(disturb)?;
+    Ok(Counts { outage: Some(outage), note: "no failover".to_owned(), ..story.end()? })
 }
 
 /// From `(m, s)` to `(ap, ap)`: the operator's two commands.

@@ -70,6 +70,9 @@ struct Test {
     /// Where evidence of failures goes.
     #[arg(long, default_value = EVIDENCE)]
     evidence: PathBuf,
+    /// Run all that often, one round after the other: what is right once may be luck.
+    #[arg(long, default_value_t = 1)]
+    repeat: usize,
     /// Parts of names, or faults such as F3; naming one runs it without --full.
     filter: Vec<String>,
 }
@@ -137,6 +140,7 @@ fn run_test(test: &Test) -> Result<bool> {
         }
         return Ok(true);
     }
+    let chosen = chosen.repeat(test.repeat);
     Runner::new(lab(&test.source)?, &test.evidence).run(&chosen, &mut out)
 }
 

@@ -2,10 +2,14 @@
 
 use crate::scenario::Scenario;
 
+mod api;
 mod both_off;
+mod database;
 mod gateway;
+mod keepalived;
 mod lab;
 mod modes;
+mod network;
 mod power;
 mod reseed;
 mod vip;
@@ -14,10 +18,14 @@ mod vrrp;
 /// All of them.
 pub fn all() -> Vec<Scenario> {
     [
+        api::SCENARIOS,
         both_off::SCENARIOS,
+        database::SCENARIOS,
         gateway::SCENARIOS,
+        keepalived::SCENARIOS,
         lab::SCENARIOS,
         modes::SCENARIOS,
+        network::SCENARIOS,
         power::SCENARIOS,
         reseed::SCENARIOS,
         vip::SCENARIOS,

@@ -1,0 +1,32 @@
+//! F2: the active node's way to the network.
+
+use anyhow::Result;
+
+use crate::failover::leaves;
+use crate::node::Node;
+use crate::options::PREFIX;
+use crate::scenario::{Scenario, protected};
+
+/// Scenarios of this file.
+pub const SCENARIOS: &[Scenario] = &[
+    protected("F2", "nic-cable", |pair| leaves(pair, Node::cut_cable, Node::plug_cable)),
+    protected("F2", "nic-link-down", |pair| leaves(pair, Node::link_down, Node::link_up)).long(),
+    // keepalived stays MASTER, deaf: only the NIC check sees it (facts).
+    protected("F2", "nic-address-removed", |pair| {
+        leaves(pair, |node| node.remove_address(&own(node)), |node| add_address(node, &own(node)))
+    })
+    .long(),
+    // Carrier and address are there, nothing is heard: neither keepalived nor the
+    // NIC check can know. That the gateway is silent tells ap-notify.
+    protected("F2", "nic-port-cut", |pair| leaves(pair, Node::isolate, Node::rejoin)).long(),
+];
+
+fn own(node: &Node) -> String {
+    format!("{}/{PREFIX}", node.address())
+}
+
+/// What an operator who removed it would type; the default route went with it.
+fn add_address(node: &Node, address: &str) -> Result<()> {
+    node.run(&format!("ip address add {address} dev '{}'; networkctl reconfigure '{}'", node.nic(), node.nic()))
+        .map(drop)
+}
