@@ -101,7 +101,7 @@ impl Step {
             Self::RecordFenced => one(format!("WRITE {}: fenced", config.state_file().display())),
             Self::Finish => one(format!("WRITE {}: done", config.state_file().display())),
             Self::Fault(fault, on) => one(format!("WRITE {}: {}", config.fault_file(*fault).display(), u8::from(*on))),
-            Self::FenceDatabase => one(format!("UNIT  KillUnit {} all SIGKILL", unit(Service::Database))),
+            Self::FenceDatabase => one(format!("UNIT  SIGKILL to all of {}", unit(Service::Database))),
             Self::Start(service) => one(format!("UNIT  StartUnit {}", unit(*service))),
             Self::StartTruncating => {
                 one(format!("UNIT  StartUnit {} with --init-rpl-role=SLAVE", unit(Service::Database)))

@@ -58,8 +58,6 @@ pub struct Node {
     pub blocked: Option<Duration>,
     /// Since when this node has been cut off.
     pub cut_off: Option<Duration>,
-    /// The database's main process when last seen, for a fence that systemd cannot do.
-    pub database_pid: u32,
 }
 
 impl Node {
@@ -97,7 +95,6 @@ impl Node {
             refused: None,
             blocked: None,
             cut_off: None,
-            database_pid: 0,
             own,
             peer,
             credentials,

@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use ap_core::mode::{Fault, Mode, Role, Service, Vrrp};
-use ap_core::observed::{Gateway, Observed, Units as UnitStates};
+use ap_core::mode::{Fault, Mode, Role, Vrrp};
+use ap_core::observed::{Gateway, Observed};
 use ap_core::plan::Cause;
 
 use crate::node::Node;
@@ -41,23 +41,28 @@ impl Node {
         if promoting || asked {
             self.look_at_peer(promoting);
         }
-        // Leaving must not wait for a database that hangs; `Look` waits by itself
-        // until the database was seen after the last step.
-        let leaving = matches!(cause, Cause::Vrrp(Vrrp::Fault | Vrrp::Stop) | Cause::Gone(_));
+        // Leaving waits for nothing: not for a database or an API that hangs, nor
+        // for systemd (F17). `Look` waits by itself until the database was seen
+        // after the last step.
+        let lost = matches!(cause, Cause::Vrrp(Vrrp::Fault | Vrrp::Stop) | Cause::Gone(_));
+        let leaving = lost && !state.alone();
         if promoting || asked || (!leaving && !self.seen_since_acting()) {
             self.look_at_db();
         }
-        let units = self.unit_states();
-        if let Ok(units) = &units {
-            self.database_pid = units.database.main_pid;
-        }
+        let units = if leaving {
+            Err("not asked".into())
+        } else {
+            self.units.node(&self.config).map_err(|error| format!("{error:#}"))
+        };
         let (word, been_master) = self.inbox.as_ref().map_or_else(|| self.store.vrrp(), |inbox| inbox.word());
         let faults = self.store.faults();
-        let api =
-            if faults.contains(&Fault::Api) { self.check_api().map_err(|error| format!("{error:#}")) } else { Ok(()) };
+        let api = match faults.contains(&Fault::Api) {
+            true if leaving => Err("not asked".into()),
+            true => self.check_api().map_err(|error| format!("{error:#}")),
+            false => Ok(()),
+        };
         let vip = self.net.own_addresses().is_ok_and(|addresses| addresses.contains(&self.config.vip));
-        let shutting_down = matches!(cause, Cause::Vrrp(Vrrp::Fault | Vrrp::Stop) | Cause::Gone(_))
-            && self.units.shutting_down().unwrap_or(false);
+        let shutting_down = lost && !leaving && self.units.shutting_down().unwrap_or(false);
         let (db, peer, gateway, lease, relay) = {
             let facts = self.shared.facts();
             let lease = facts.standby.lease(now, &facts.relay);
@@ -140,22 +145,6 @@ impl Node {
             facts.relay.clear();
         }
         facts.see_db(seen, status);
-    }
-
-    /// The four units.
-    fn unit_states(&self) -> Result<UnitStates, String> {
-        let start = self.config.start_unit();
-        let names = [
-            start.as_str(),
-            self.config.unit(Service::Database),
-            self.config.unit(Service::Api),
-            self.config.unit(Service::Keepalived),
-        ];
-        let states = self.units.states(&names).map_err(|error| format!("{error:#}"))?;
-        match <[_; 4]>::try_from(states) {
-            Ok([start, database, api, keepalived]) => Ok(UnitStates { start, database, api, keepalived }),
-            Err(_) => Err("systemd did not speak of all units".into()),
-        }
     }
 
     /// Runs the API's own check once.

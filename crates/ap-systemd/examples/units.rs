@@ -1,4 +1,4 @@
-//! Tries the adapter on a real systemd: `units start|stop|restart|kill|mask|unmask|enable|disable|state UNIT`.
+//! Tries the adapter on a real systemd: `units start|stop|restart|fence|mask|unmask|enable|disable|state UNIT`.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         ["start", unit] => systemd.start(unit, deadline),
         ["stop", unit] => systemd.stop(unit, deadline),
         ["restart", unit] => systemd.restart(unit, deadline),
-        ["kill", unit] => systemd.kill(unit).and_then(|()| systemd.wait_down(unit, deadline)),
+        ["fence", unit] => systemd.fence(unit, deadline),
         ["mask", units @ ..] => systemd.mask(units),
         ["unmask", units @ ..] => systemd.unmask(units),
         ["enable", unit] => systemd.enable(unit),

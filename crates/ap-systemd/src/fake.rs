@@ -51,8 +51,8 @@ impl FakeUnits {
         inner.sticky.clear();
     }
 
-    /// From now on a kill does not bring this unit down.
-    pub fn survive_kill(&self, unit: &str) {
+    /// From now on a fence does not bring this unit down.
+    pub fn survive_fence(&self, unit: &str) {
         self.inner().sticky.insert(unit.into());
     }
 
@@ -76,7 +76,7 @@ impl FakeUnits {
         let call = format!("{call} {unit}");
         inner.calls.push(call.clone());
         inner.check(&call)?;
-        if call.starts_with("kill") && inner.sticky.contains(unit) {
+        if call.starts_with("fence") && inner.sticky.contains(unit) {
             return Ok(());
         }
         match inner.units.get_mut(unit) {
@@ -125,11 +125,8 @@ impl Units for FakeUnits {
         self.change("stop", unit, "inactive")
     }
 
-    fn kill(&self, unit: &str) -> Result<()> {
-        self.change("kill", unit, "failed")
-    }
-
-    fn wait_down(&self, unit: &str, deadline: Duration) -> Result<()> {
+    fn fence(&self, unit: &str, deadline: Duration) -> Result<()> {
+        self.change("fence", unit, "failed")?;
         if self.state(unit)?.is_down() {
             return Ok(());
         }
@@ -200,9 +197,10 @@ mod tests {
     fn the_mode_table_can_be_played() {
         let fake = FakeUnits::new(&["a.service", "b.service"]);
         fake.start("a.service", SOON).unwrap();
-        assert!(fake.wait_down("a.service", SOON).is_err());
-        fake.kill("a.service").unwrap();
-        fake.wait_down("a.service", SOON).unwrap();
+        fake.survive_fence("a.service");
+        assert!(fake.fence("a.service", SOON).is_err());
+        fake.heal();
+        fake.fence("a.service", SOON).unwrap();
         fake.mask(&["a.service", "b.service"]).unwrap();
         assert!(fake.start("a.service", SOON).is_err() && fake.enable("b.service").is_err());
         fake.disable("a.service").unwrap();
@@ -210,7 +208,7 @@ mod tests {
         fake.unmask(&["a.service"]).unwrap();
         fake.enable("a.service").unwrap();
         assert_eq!(fake.state("a.service").unwrap().file, "enabled");
-        assert_eq!(fake.calls()[..2], ["start a.service", "kill a.service"]);
+        assert_eq!(fake.calls()[..2], ["start a.service", "fence a.service"]);
         assert_eq!(fake.state("nowhere.service").unwrap(), nothing());
     }
 

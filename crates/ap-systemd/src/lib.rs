@@ -7,6 +7,7 @@ mod bus;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod files;
+mod group;
 mod jobs;
 pub mod listen;
 pub mod notify;

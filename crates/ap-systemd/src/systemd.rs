@@ -8,7 +8,7 @@ use zbus::blocking::Connection;
 
 use crate::bus::{Bus, unless};
 use crate::units::{FileChange, Units};
-use crate::{files, jobs};
+use crate::{files, group, jobs};
 
 /// Longest reading of all unit files, on a machine that is busy with other things.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -72,13 +72,16 @@ impl Units for Systemd {
         unless(result, &NO_UNIT).with_context(|| format!("failed to stop {unit}"))
     }
 
-    fn kill(&self, unit: &str) -> Result<()> {
+    fn fence(&self, unit: &str, deadline: Duration) -> Result<()> {
         const SIGKILL: i32 = 9;
+        match group::kill(unit, deadline) {
+            Ok(true) => return Ok(()),
+            // It does not run, or runs elsewhere: systemd knows.
+            Ok(false) => {}
+            Err(error) => log::error!("{error:#}"),
+        }
         let result = self.call(unit, |bus, unit| jobs::manager(bus, "KillUnit", &(unit, "all", SIGKILL)).map(drop));
-        unless(result, &NO_UNIT).with_context(|| format!("failed to kill {unit}"))
-    }
-
-    fn wait_down(&self, unit: &str, deadline: Duration) -> Result<()> {
+        unless(result, &NO_UNIT).with_context(|| format!("failed to kill {unit}"))?;
         let name = unit.to_owned();
         self.bus.with(deadline, move |bus| jobs::wait_down(bus, &name)).with_context(|| format!("{unit} is not down"))
     }

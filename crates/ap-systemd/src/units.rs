@@ -41,11 +41,10 @@ pub trait Units: Send + Sync {
     /// Queues the stop and returns.
     fn stop_no_wait(&self, unit: &str) -> Result<()>;
 
-    /// SIGKILL to all processes of a unit. Not an error when there are none.
-    fn kill(&self, unit: &str) -> Result<()>;
-
-    /// Waits until a unit is inactive or failed. A unit that restarts by itself never is.
-    fn wait_down(&self, unit: &str, deadline: Duration) -> Result<()>;
+    /// SIGKILL for all processes of a unit; returns when none lives any more. Not
+    /// an error when there are none. Needs no answer from systemd for a service in
+    /// its usual slice.
+    fn fence(&self, unit: &str, deadline: Duration) -> Result<()>;
 
     /// Changes unit files, in this order, then has systemd read them once.
     /// Reading takes hundreds of milliseconds with many units: put into one call what belongs together.

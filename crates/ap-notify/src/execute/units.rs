@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use ap_core::mode::{Mode, Service};
 use ap_systemd::FileChange;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 use crate::node::Node;
 
@@ -23,22 +21,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 impl Node {
     /// Nothing waiting for an acknowledgement is ever acknowledged or committed
-    /// after this. Where systemd does not answer, the process last seen is killed.
+    /// after this.
     pub fn fence_database(&mut self) -> Result<()> {
-        let unit = self.config.database.unit.clone();
-        let killed = self.units.kill(&unit).and_then(|()| self.units.wait_down(&unit, FENCE));
-        if let Err(error) = killed {
-            log::error!("{error:#}; killing process {} itself", self.database_pid);
-            let pid = i32::try_from(self.database_pid).unwrap_or(0);
-            if pid <= 1 {
-                return Err(error).context("failed to fence the database");
-            }
-            match kill(Pid::from_raw(pid), Signal::SIGKILL) {
-                Ok(()) | Err(nix::errno::Errno::ESRCH) => {}
-                Err(errno) => bail!("failed to kill process {pid}: {errno}"),
-            }
-        }
-        Ok(())
+        self.units.fence(&self.config.database.unit, FENCE).context("failed to fence the database")
     }
 
     /// Starts a service and waits until it does its work, not only runs.
