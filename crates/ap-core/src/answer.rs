@@ -83,4 +83,11 @@ impl Answer {
             Mode::M => false,
         }
     }
+
+    /// Whether it serves and is not about to leave: it holds the VIP, or gave it
+    /// up only because adverts of a higher priority arrived. Whoever does not hear
+    /// the adverts of such a node must not take over from it (F19).
+    pub fn holds_on(&self) -> bool {
+        self.serves() && (self.vip || self.vrrp == Some(Vrrp::Backup))
+    }
 }

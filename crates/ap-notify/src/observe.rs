@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use ap_core::answer::Answer;
 use ap_core::mode::{Fault, Mode, Role, Vrrp};
 use ap_core::observed::{Gateway, Observed};
 use ap_core::plan::Cause;
@@ -70,7 +71,7 @@ impl Node {
         };
         let cut_off = gateway == Gateway::Silent && peer.as_ref().map_or(true, |peer| peer.gateway == Gateway::Answers);
         self.cut_off = if cut_off { self.cut_off.or(Some(now)) } else { None };
-        let peer_holds = peer.as_ref().is_ok_and(|peer| peer.serves() && peer.vip);
+        let peer_holds = peer.as_ref().is_ok_and(Answer::holds_on);
         let within =
             |since: Option<Duration>, long: Duration| since.is_some_and(|since| now.saturating_sub(since) < long);
         Observed {

@@ -54,6 +54,7 @@ pub struct Facts {
 #[derive(Debug)]
 pub struct Shared {
     facts: Mutex<Facts>,
+    lease: Mutex<()>,
 }
 
 impl Shared {
@@ -78,7 +79,14 @@ impl Shared {
                 protected: false,
                 protection: "UNPROTECTED: just started".into(),
             }),
+            lease: Mutex::new(()),
         }
+    }
+
+    /// Held while the lease changes and goes to its file: the file never brings
+    /// back, after a restart, a lease that was given up.
+    pub fn lease(&self) -> MutexGuard<'_, ()> {
+        self.lease.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The facts. A thread that panicked while holding them would have ended the

@@ -40,10 +40,10 @@ pub fn promotion(o: &Observed) -> Result<(), Refusal> {
                 "wait until this node has caught up and `ap-mode show` says PROTECTED",
             ));
         }
-        if peer.serves() && peer.vip {
+        if peer.holds_on() {
             return Err(refuse(
-                format!("{} is active and holds the VIP, yet its VRRP adverts do not arrive here", peer.host),
-                "let IP protocol 112 through between the two hosts",
+                format!("{} is active and well, yet its VRRP adverts do not arrive here", peer.host),
+                "let IP protocol 112 through between the two hosts; tried again each minute, and after `ap-mode restart`",
             ));
         }
         if peer.fenced && peer.grant.as_deref() == Some(o.relay.as_str()) && !o.relay.is_empty() {

@@ -76,6 +76,12 @@ impl Standby {
         self.evidence = why.to_owned();
     }
 
+    /// Whether there is a lease for another relay log than the one there is now:
+    /// it can allow nothing any more, and an active that asks should not wait for its end.
+    pub fn lost(&self, relay: &str) -> bool {
+        self.lease.as_ref().is_some_and(|(_, of)| of != relay)
+    }
+
     /// Whether this standby, with that relay log, may promote now.
     ///
     /// # Errors

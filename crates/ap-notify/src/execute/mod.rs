@@ -15,6 +15,7 @@ mod wait;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
+use ap_core::answer::Answer;
 use ap_core::exit::Exit;
 use ap_core::message::Reply;
 use ap_core::mode::{Fault, Mode, Role, Service, Vrrp};
@@ -143,7 +144,7 @@ impl Node {
         if *cause == Cause::Vrrp(Vrrp::Master) || matches!(self.state().intention, Some(Intention::Promote { .. })) {
             let now = ap_host::boottime();
             self.refused = Some(now);
-            if self.shared.facts().heard.answer.as_ref().is_ok_and(|peer| peer.serves() && peer.vip) {
+            if self.shared.facts().heard.answer.as_ref().is_ok_and(Answer::holds_on) {
                 self.blocked = Some(now);
             }
         }
@@ -174,14 +175,13 @@ impl Node {
         if state.mode == Mode::S {
             return;
         }
+        let _lease = self.shared.lease();
+        // Off the disk first: what is given up never comes back.
+        let kept = self.store.set_lease(None);
         self.shared.facts().standby.void(&format!("a promotion was abandoned: {error:#}"));
         self.refused = Some(ap_host::boottime());
         state.intention = None;
-        if let Err(error) = self
-            .store
-            .set_lease(None)
-            .and_then(|()| self.store.set_fault(Fault::Role, true))
-            .and_then(|()| self.save(state))
+        if let Err(error) = kept.and_then(|()| self.store.set_fault(Fault::Role, true)).and_then(|()| self.save(state))
         {
             log::error!("abandoning the promotion: {error:#}");
         }
@@ -254,11 +254,15 @@ impl Node {
     /// active, which then need not wait for its end (F6).
     fn started(&mut self, on: bool) -> Result<()> {
         self.store.set_started(on)?;
-        if !on {
-            self.active = None;
-            self.shared.facts().standby.void("the services were stopped");
-            self.store.set_lease(None)?;
+        if on {
+            // Started anew, after whatever was refused was mended.
+            (self.refused, self.blocked) = (None, None);
+            return Ok(());
         }
+        self.active = None;
+        let _lease = self.shared.lease();
+        self.store.set_lease(None)?;
+        self.shared.facts().standby.void("the services were stopped");
         Ok(())
     }
 

@@ -35,10 +35,30 @@ pub fn watch(config: Arc<Config>, credentials: Credentials, shared: Arc<Shared>)
             let mut facts = shared.facts();
             facts.see_db(seen, status);
             facts.relay = relay;
+            let lost = facts.standby.lost(&facts.relay);
             drop(facts);
+            if lost {
+                give_up_lease(&shared, &store);
+            }
             thread::sleep(if answers || store.started() { EVERY } else { AT_REST });
         }
     })
+}
+
+/// The relay log of the lease is gone, or nobody can say whether it is. Off the
+/// disk first: only then is "no lease" a promise, on which the active need not
+/// wait for the lease's end (F6).
+fn give_up_lease(shared: &Shared, store: &Store) {
+    let _lease = shared.lease();
+    let facts = shared.facts();
+    if !facts.standby.lost(&facts.relay) {
+        return;
+    }
+    drop(facts);
+    match store.set_lease(None) {
+        Ok(()) => shared.facts().standby.void("the relay log was lost or begun anew since the active granted"),
+        Err(error) => log::warn!("{error:#}"),
+    }
 }
 
 /// Names a relay log, so that one which may have lost events has another name.

@@ -100,6 +100,7 @@ pub fn peer(config: Arc<Config>, own: Host, peer: Host, shared: Arc<Shared>) -> 
             let answer = Kernel
                 .ask(&question(&config, &own, &peer, config.pair.ask_timeout.get()))
                 .map_err(|error| format!("{error:#}"));
+            let lease = shared.lease();
             let kept = {
                 let mut facts = shared.facts();
                 let relay = facts.relay.clone();
@@ -113,6 +114,7 @@ pub fn peer(config: Arc<Config>, own: Host, peer: Host, shared: Arc<Shared>) -> 
             if let Err(error) = store.set_lease(kept.as_ref().map(|(until, relay)| (*until, relay.as_str()))) {
                 log::warn!("{error:#}");
             }
+            drop(lease);
             let next = asked + config.pair.ask_interval.get();
             thread::sleep(next.saturating_sub(ap_host::boottime()));
         }
