@@ -18,6 +18,7 @@ use crate::writer::{PACE, Writer};
 pub struct Clients {
     http: Writer,
     sql: Writer,
+    patient: Vec<(&'static str, Writer)>,
 }
 
 /// What they saw.
@@ -26,6 +27,8 @@ pub struct Seen {
     pub http: History,
     /// Over SQL.
     pub sql: History,
+    /// Of patient clients, each with its table.
+    pub patient: Vec<(&'static str, History)>,
 }
 
 impl Clients {
@@ -39,12 +42,31 @@ impl Clients {
                 SqlTarget::new(o.vip, sql::USER, sql::PASSWORD).on_port(o.database_port),
                 PACE,
             )?,
+            patient: Vec::new(),
         };
         let now = Instant::now();
         for writer in clients.writers() {
             writer.wait_acknowledged(now, Duration::from_secs(5))?;
         }
         Ok(clients)
+    }
+
+    /// Some more, which keep their connection, and wait for an answer for that long,
+    /// to a node that was cut off or frozen with their commit in flight: what it
+    /// tells them in the end counts as well.
+    pub fn add_patient(&mut self, pair: &Pair, answer: Duration) -> Result<()> {
+        let o = &pair.options;
+        for _ in 0..3 {
+            let sql = SqlTarget::new(o.vip, sql::USER, sql::PASSWORD).on_port(o.database_port).answer_within(answer);
+            let http = HttpTarget::new(o.vip, o.api_port).answer_within(answer);
+            self.patient.push((sql::TABLE, Writer::start(&pair.lab, sql, PACE)?));
+            self.patient.push((http::TABLE, Writer::start(&pair.lab, http, PACE)?));
+        }
+        let now = Instant::now();
+        for (_, writer) in &self.patient {
+            writer.wait_acknowledged(now, Duration::from_secs(5))?;
+        }
+        Ok(())
     }
 
     fn writers(&self) -> [&Writer; 2] {
@@ -71,9 +93,27 @@ impl Clients {
         Ok(counts)
     }
 
-    /// Stops both.
+    /// Who has acknowledged something sent after `since`.
+    pub fn served_since(&self, since: Instant) -> Vec<String> {
+        let patient = self.patient.iter().map(|(_, writer)| writer);
+        let histories: Vec<History> = self.writers().into_iter().chain(patient).map(Writer::so_far).collect();
+        let all = History::merge(histories);
+        let mut nodes: Vec<String> = all
+            .acknowledged()
+            .filter(|write| write.sent >= since)
+            .filter_map(|write| write.node())
+            .map(str::to_owned)
+            .collect();
+        nodes.sort();
+        nodes.dedup();
+        nodes
+    }
+
+    /// Stops all.
     pub fn stop(self) -> Result<Seen> {
-        Ok(Seen { http: self.http.stop()?, sql: self.sql.stop()? })
+        let patient =
+            self.patient.into_iter().map(|(table, writer)| Ok((table, writer.stop()?))).collect::<Result<_>>()?;
+        Ok(Seen { http: self.http.stop()?, sql: self.sql.stop()?, patient })
     }
 }
 
@@ -82,12 +122,14 @@ impl Seen {
     /// nodes acknowledging at the same time is an error; the span from `from` to
     /// `to` must hold one handover at most.
     pub fn count(&self, survivor: &Node, from: Instant, to: Instant) -> Result<Counts> {
-        let all = History::merge([self.http.clone(), self.sql.clone()]);
+        let patient = self.patient.iter().map(|(_, history)| history.clone());
+        let all = History::merge([self.http.clone(), self.sql.clone()].into_iter().chain(patient));
         if let Some(overlap) = all.overlap(from, to) {
             anyhow::bail!("both nodes acknowledged for {overlap:?}");
         }
         let mut counts = Counts::default();
-        for (table, history) in [(http::TABLE, &self.http), (sql::TABLE, &self.sql)] {
+        let patient = self.patient.iter().map(|(table, history)| (*table, history));
+        for (table, history) in [(http::TABLE, &self.http), (sql::TABLE, &self.sql)].into_iter().chain(patient) {
             let verdict = checker::check(survivor, table, history)?;
             counts.acknowledged += verdict.acknowledged;
             counts.missing += verdict.missing.len();

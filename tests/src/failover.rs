@@ -47,6 +47,11 @@ impl<'a> Failover<'a> {
         Ok(Self { pair, failed, survivor, clients, broken: Instant::now() })
     }
 
+    /// Some more clients, which keep their connection and wait for its answer.
+    pub fn patient(&mut self, answer: Duration) -> Result<()> {
+        self.clients.add_patient(self.pair, answer)
+    }
+
     /// Lets the clients write for a while.
     pub fn write_for(&self, long: Duration) -> Result<()> {
         let until = Instant::now() + long;

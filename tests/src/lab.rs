@@ -57,7 +57,10 @@ impl Lab {
     fn network(&self) -> Result<()> {
         host("ip", &["netns", "add", &self.namespace()])?;
         self.ip(&["link", "set", "lo", "up"])?;
-        self.ip(&["link", "add", "br0", "type", "bridge", "mcast_snooping", "0"])?;
+        // An address of its own: a bridge without one takes that of a port, and the
+        // gateway would change its address when a node loses power.
+        let bridge = ["link", "add", "br0", "address", "02:00:0a:4d:00:01", "type", "bridge", "mcast_snooping", "0"];
+        self.ip(&bridge)?;
         let client = format!("{CLIENT}/{PREFIX}");
         self.ip(&["address", "add", &client, "dev", "br0"])?;
         self.ip(&["link", "set", "br0", "up"])?;

@@ -6,12 +6,14 @@ mod api;
 mod both_off;
 mod database;
 mod gateway;
+mod isolation;
 mod keepalived;
 mod lab;
 mod modes;
 mod network;
 mod power;
 mod reseed;
+mod standby;
 mod vip;
 mod vrrp;
 
@@ -22,12 +24,14 @@ pub fn all() -> Vec<Scenario> {
         both_off::SCENARIOS,
         database::SCENARIOS,
         gateway::SCENARIOS,
+        isolation::SCENARIOS,
         keepalived::SCENARIOS,
         lab::SCENARIOS,
         modes::SCENARIOS,
         network::SCENARIOS,
         power::SCENARIOS,
         reseed::SCENARIOS,
+        standby::SCENARIOS,
         vip::SCENARIOS,
         vrrp::SCENARIOS,
     ]
