@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod file;
+pub mod grace;
 pub mod journal;
 pub mod own;
 pub mod track;

@@ -43,6 +43,11 @@ enum Command {
         /// database, api or keepalived.
         service: Service,
     },
+    /// A unit is being stopped, or has ended by itself (`ExecStop`); reads `$MAINPID`.
+    UnitStopping {
+        /// database or api.
+        service: Service,
+    },
     /// A unit has ended (`ExecStopPost`); reads `$SERVICE_RESULT`.
     UnitStopped {
         /// database, api or keepalived.
@@ -86,6 +91,10 @@ fn dispatch(path: &Path, command: Command) -> Result<Exit> {
         Command::Fault => send(Vrrp::Fault)?,
         Command::Stop => send(Vrrp::Stop)?,
         Command::UnitStarted { service } => hook::unit_started(&config, service)?,
+        Command::UnitStopping { service } => {
+            let main = std::env::var("MAINPID").ok().and_then(|pid| pid.parse().ok());
+            hook::unit_stopping(&config, service, main)?;
+        }
         Command::UnitStopped { service } => {
             let result = std::env::var("SERVICE_RESULT").unwrap_or_else(|_| "unknown".into());
             hook::unit_stopped(&config, service, &result)?;

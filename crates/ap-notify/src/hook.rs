@@ -11,9 +11,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use anyhow::{Context, Result, bail};
 use ap_core::config::Config;
 use ap_core::message::Message;
-use ap_core::mode::{Fault, Service};
+use ap_core::mode::{Fault, Mode, Role, Service};
+use ap_core::state::State;
+use ap_host::grace::Grace;
 use ap_net::{Kernel, Net};
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::store::Store;
 
@@ -44,6 +49,35 @@ pub fn unit_started(config: &Config, service: Service) -> Result<()> {
     enqueue(config, &Message::Started(service))
 }
 
+/// `ExecStop` of a service; `main` is `$MAINPID`, which systemd leaves out when the
+/// unit has ended by itself.
+///
+/// A stop on purpose has its grace from here on. The database of an active in a
+/// session is killed: on its way down it would tell clients that commits are
+/// done which the standby never got, or commit them for itself (facts: semi-sync).
+///
+/// # Errors
+/// Whatever failed, after everything was tried.
+pub fn unit_stopping(config: &Config, service: Service, main: Option<i32>) -> Result<()> {
+    let Some(main) = main else { return Ok(()) };
+    let until = ap_host::boottime() + config.pair.restart_grace.get();
+    let kept = Grace { until, stopping: true }.write(&config.run_dir(), service).context("failed to keep the grace");
+    if service == Service::Database && in_session(config) {
+        match kill(Pid::from_raw(main), Signal::SIGKILL) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(errno) => bail!("failed to kill process {main} of the database: {errno}"),
+        }
+    }
+    kept
+}
+
+/// Whether commits here wait for the standby. A state that cannot be read may be
+/// that of an active.
+fn in_session(config: &Config) -> bool {
+    let active = |state: State| state.mode == Mode::Ap && state.role == Role::Active && !state.solo && !state.fenced;
+    Store::new(config).state().map_or(true, active)
+}
+
 /// `ExecStopPost` of a service; `result` is `$SERVICE_RESULT`.
 ///
 /// A crash sets the track file at once: keepalived reads it within milliseconds,
@@ -53,8 +87,15 @@ pub fn unit_started(config: &Config, service: Service) -> Result<()> {
 /// # Errors
 /// Whatever failed, after everything was tried.
 pub fn unit_stopped(config: &Config, service: Service, result: &str) -> Result<()> {
-    let clean = result == "success";
     let mut failures = Vec::new();
+    let run = config.run_dir();
+    let grace = Grace::read(&run, service).filter(|grace| grace.stopping);
+    let clean = result == "success" || grace.is_some();
+    if let Some(grace) = grace
+        && let Err(error) = (Grace { stopping: false, ..grace }).write(&run, service)
+    {
+        failures.push(format!("failed to keep the grace: {error}"));
+    }
     if service == Service::Keepalived
         && let Err(error) = remove_vip(config)
     {

@@ -56,6 +56,7 @@ pub fn run(config_path: &Path) -> Result<()> {
     tell_systemd(READY);
     log::info!("{}: mode {}, role {}, epoch {}", node.own.name, state.mode, state.role, state.epoch);
     let mut looked = Duration::ZERO;
+    let mut read_only = None;
     loop {
         alive();
         let now = ap_host::boottime();
@@ -68,6 +69,11 @@ pub fn run(config_path: &Path) -> Result<()> {
         while let Some(cause) = node.inbox.as_mut().and_then(|inbox| inbox.next(now)) {
             node.remember_word();
             node.handle(&cause);
+            looked = Duration::ZERO;
+        }
+        // A database that was started again is not left read-only for a second.
+        let seen = node.shared.facts().db.as_ref().ok().map(|db| db.read_only);
+        if std::mem::replace(&mut read_only, seen) != seen {
             looked = Duration::ZERO;
         }
         if now.saturating_sub(looked) >= LOOK && node.seen_since_acting() {
