@@ -3,7 +3,7 @@
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
-use crate::failover::leaves;
+use crate::failover::{endured, leaves};
 use crate::node::Node;
 use crate::scenario::{Scenario, protected};
 
@@ -12,6 +12,7 @@ pub const SCENARIOS: &[Scenario] = &[
     protected("F4", "api-crash", |pair| {
         leaves(pair, |node| node.signal_unit(UNIT, Signal::SIGKILL).map(drop), nothing)
     }),
+    protected("F4", "api-restart", |pair| endured(pair, restart)),
     // Counts as down only after the restart grace.
     protected("F4", "api-stop", |pair| leaves(pair, stop, nothing)).long(),
     protected("F4", "api-hung", |pair| leaves(pair, |node| node.signal_unit(UNIT, Signal::SIGSTOP).map(drop), nothing))
@@ -29,6 +30,10 @@ fn nothing(_: &Node) -> Result<()> {
 
 fn stop(node: &Node) -> Result<()> {
     node.run(&format!("systemctl stop {UNIT}")).map(drop)
+}
+
+fn restart(node: &Node) -> Result<()> {
+    node.run(&format!("systemctl restart {UNIT}")).map(drop)
 }
 
 /// The API runs and answers 503: it may no longer connect to the database, as

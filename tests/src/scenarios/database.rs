@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use mysql::{Conn, OptsBuilder};
 use nix::sys::signal::Signal;
 
-use crate::failover::{Failover, leaves};
+use crate::failover::{Failover, endured, leaves};
 use crate::node::Node;
 use crate::pair::Pair;
 use crate::scenario::{Counts, Scenario, protected};
@@ -18,6 +18,7 @@ pub const SCENARIOS: &[Scenario] = &[
     protected("F5", "database-crash", |pair| {
         leaves(pair, |node| node.signal_unit(UNIT, Signal::SIGKILL).map(drop), nothing)
     }),
+    protected("F5", "database-restart", |pair| endured(pair, restart)),
     // Counts as down only after the restart grace.
     protected("F5", "database-stop", |pair| leaves(pair, stop, nothing)).long(),
     protected("F5", "database-hung", |pair| {
@@ -36,6 +37,10 @@ fn nothing(_: &Node) -> Result<()> {
 
 fn stop(node: &Node) -> Result<()> {
     node.run(&format!("systemctl stop {UNIT}")).map(drop)
+}
+
+fn restart(node: &Node) -> Result<()> {
+    node.run(&format!("systemctl restart {UNIT}")).map(drop)
 }
 
 /// The disk that is full holds the state as well: the node cannot even write down
