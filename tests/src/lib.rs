@@ -2,6 +2,7 @@
 //! faults from outside, writers that remember what was acknowledged, and a
 //! checker. See section 10 of the design.
 
+pub mod bench;
 pub mod checker;
 pub mod clients;
 pub mod command;

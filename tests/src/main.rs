@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use ap_lab::leftovers::Owner;
 use ap_lab::runner::Runner;
-use ap_lab::{Lab, Options, Pair, evidence, leftovers, scenarios};
+use ap_lab::{Lab, Options, Pair, bench, evidence, leftovers, scenarios};
 use clap::{Args, Parser, Subcommand};
 
 /// Where evidence of failures goes.
@@ -33,6 +33,8 @@ enum Action {
     Test(Test),
     /// Set up a pair, break it five ways, and show what clients saw.
     Demo(Demo),
+    /// Measure what failovers and checks cost.
+    Bench(Bench),
     /// Bring up a pair and leave it running.
     Up(Up),
     /// Take down all pairs that were left running.
@@ -87,6 +89,14 @@ struct Demo {
 }
 
 #[derive(Args)]
+struct Bench {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    options: bench::Options,
+}
+
+#[derive(Args)]
 struct Up {
     #[command(flatten)]
     source: Source,
@@ -110,6 +120,7 @@ fn run(action: Action) -> Result<bool> {
     match action {
         Action::Test(test) => run_test(&test),
         Action::Demo(demo) => run_demo(&demo),
+        Action::Bench(bench) => bench::run(&bench.options, &|| lab(&bench.source), &mut stdout()),
         Action::Up(up) => bring_up(&up),
         Action::Down => {
             for (id, owner) in leftovers::labs()? {

@@ -1,0 +1,93 @@
+//! `lab bench`: what a failover costs its clients, and which phase takes the time.
+//!
+//! Each section keeps its results under `target/bench`, round by round, and a
+//! run that was cut short goes on where it stopped.
+
+mod calm;
+mod clients;
+mod clock;
+mod failover;
+mod faults;
+mod phases;
+mod round;
+mod stats;
+mod store;
+mod svg;
+mod table;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::lab::Lab;
+use store::Store;
+
+/// Sections, and how many rounds they have; faults and what they mean are in `faults.rs`.
+#[derive(Args)]
+pub struct Options {
+    /// Rounds of each fault.
+    #[arg(long, default_value_t = 10)]
+    pub rounds: usize,
+    /// Forget the results kept and measure again.
+    #[arg(long)]
+    pub again: bool,
+    /// Measure nothing, print what is kept.
+    #[arg(long)]
+    pub report: bool,
+    /// Wait up to so many seconds for a calm machine before each round.
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    pub calm: u64,
+    /// Only these faults (part of a name).
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Where results are kept.
+    #[arg(long, default_value = "target/bench", value_name = "DIRECTORY")]
+    pub results: PathBuf,
+    /// Sections: failover. Default: all.
+    pub sections: Vec<String>,
+}
+
+impl Options {
+    fn chosen(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|word| name.contains(word.as_str()))
+    }
+}
+
+/// One section.
+struct Section {
+    name: &'static str,
+    /// Measures what is missing, and prints.
+    run: fn(&mut Bench<'_>) -> Result<bool>,
+}
+
+const SECTIONS: &[Section] = &[Section { name: "failover", run: failover::run }];
+
+/// What the sections share.
+struct Bench<'a> {
+    options: &'a Options,
+    new_lab: &'a dyn Fn() -> Result<Lab>,
+    store: Store,
+    out: &'a mut dyn Write,
+}
+
+/// Runs the sections chosen; whether all went as it must.
+///
+/// # Errors
+/// A section is not known, or cannot be run at all.
+pub fn run(options: &Options, new_lab: &dyn Fn() -> Result<Lab>, out: &mut dyn Write) -> Result<bool> {
+    if let Some(unknown) = options.sections.iter().find(|name| SECTIONS.iter().all(|s| s.name != name.as_str())) {
+        let names: Vec<_> = SECTIONS.iter().map(|section| section.name).collect();
+        bail!("no section {unknown}; there are {}", names.join(", "));
+    }
+    let mut well = true;
+    for section in SECTIONS {
+        if options.sections.is_empty() || options.sections.iter().any(|name| name == section.name) {
+            let store = Store::new(&options.results, section.name)?;
+            let mut bench = Bench { options, new_lab, store, out };
+            well &= (section.run)(&mut bench)?;
+        }
+    }
+    Ok(well)
+}
