@@ -1,10 +1,14 @@
 //! The answer to the one question a node is asked: *what are you?*
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::event::Brief;
 use crate::gtid::{GtidPos, GtidState};
 use crate::mode::{Mode, Role, Vrrp};
 use crate::observed::Gateway;
+use crate::verdict::Verdict;
 
 /// One line of JSON, written on connection; what `ap-mode show --json` prints.
 /// Unknown fields are ignored, so that two versions can talk.
@@ -72,6 +76,33 @@ pub struct Answer {
     pub protected: bool,
     /// Since when and why.
     pub protection: String,
+    /// For people: nothing is decided by it.
+    #[serde(default)]
+    pub report: Report,
+}
+
+/// What `ap-mode status` shows beyond what the two nodes decide by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Report {
+    /// The services are meant to run.
+    pub started: bool,
+    /// What the checks found last: nic, api, db. One that has not run lately is left out.
+    pub checks: BTreeMap<String, Verdict>,
+    /// `Seconds_Behind_Master`.
+    pub behind: Option<u64>,
+    /// Why replication does not receive or does not apply, in MariaDB's words.
+    pub replication_error: String,
+    /// Semi-sync is on: of the active its master side, of the standby its replica side.
+    pub semi_sync: bool,
+    /// Commits that wait for their acknowledgement.
+    pub waiting: u32,
+    /// What is left of a standby's lease, in milliseconds.
+    pub lease_ms: u64,
+    /// For how long `protected` has been what it is, in milliseconds.
+    pub protected_ms: u64,
+    /// What happened last.
+    pub event: Option<Brief>,
 }
 
 impl Answer {

@@ -1,5 +1,7 @@
 //! The one table of exit codes. It is an interface: scripts branch on it.
 
+use serde::Serialize;
+
 /// How a program ends. `status` and `check` speak Nagios instead, trackers
 /// only 0 or not 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,5 +47,36 @@ impl Exit {
         ]
         .into_iter()
         .find(|exit| exit.code() == code)
+    }
+}
+
+/// How `status` and `check` end, in the words of Nagios plugins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// All is as it should be.
+    Ok = 0,
+    /// It serves; somebody should look.
+    Warning = 1,
+    /// It does not serve, or the next failure would lose service or data.
+    Critical = 2,
+    /// It could not be found out.
+    Unknown = 3,
+}
+
+impl Level {
+    /// The number the process ends with.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The word Nagios shows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Warning => "WARNING",
+            Self::Critical => "CRITICAL",
+            Self::Unknown => "UNKNOWN",
+        }
     }
 }

@@ -5,6 +5,8 @@
 
 pub mod answer;
 pub mod config;
+pub mod event;
+mod evidence;
 pub mod exit;
 pub mod gtid;
 pub mod history;
@@ -15,5 +17,6 @@ pub mod plan;
 pub mod protection;
 pub mod sql;
 pub mod state;
+pub mod status;
 pub mod step;
 pub mod verdict;

@@ -7,8 +7,8 @@ use ap_core::config::Config;
 use ap_core::exit::Exit;
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{install, restart, set, show, start, stop};
-use crate::failure::Failure;
+use crate::cmd::{history, install, restart, set, show, start, status, stop};
+use crate::failure::{self, Failure};
 
 /// Says and sets what this node of the pair is.
 ///
@@ -27,11 +27,13 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Status(status::Args),
     Show(show::Args),
     Set(set::Args),
     Start(start::Args),
     Stop(stop::Args),
     Restart(restart::Args),
+    History(history::Args),
     Install(install::Args),
 }
 
@@ -45,22 +47,31 @@ pub struct Context {
 }
 
 impl Cli {
-    /// Loads the configuration and runs the subcommand.
-    ///
-    /// # Errors
-    /// Whatever it ends with other than an exit code of its own.
-    pub fn run(self) -> Result<Exit> {
+    /// Runs the subcommand. Gives the code the program ends with: of the one
+    /// table, or of Nagios where that is documented.
+    pub fn run(self) -> u8 {
         let path = ap_host::config_path(self.config);
         let path = std::path::absolute(&path).unwrap_or(path);
-        let config = ap_host::load_config(&path).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
-        let context = Context { path, config };
         match self.command {
-            Command::Show(args) => show::run(&context, args),
-            Command::Set(args) => set::run(&context, args),
-            Command::Start(args) => start::run(&context, args),
-            Command::Stop(args) => stop::run(&context, args),
-            Command::Restart(args) => restart::run(&context, args),
-            Command::Install(args) => install::run(&context, args),
+            Command::Status(args) => status::run(&path, args),
+            command => run(path, command).unwrap_or_else(|error| failure::report(&error)).code(),
         }
+    }
+}
+
+/// Loads the configuration and runs the subcommand.
+fn run(path: PathBuf, command: Command) -> Result<Exit> {
+    let config = ap_host::load_config(&path).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+    let context = Context { path, config };
+    match command {
+        // Not here: it speaks Nagios.
+        Command::Status(_) => Ok(Exit::Software),
+        Command::Show(args) => show::run(&context, args),
+        Command::Set(args) => set::run(&context, args),
+        Command::Start(args) => start::run(&context, args),
+        Command::Stop(args) => stop::run(&context, args),
+        Command::Restart(args) => restart::run(&context, args),
+        Command::History(args) => history::run(&context, args),
+        Command::Install(args) => install::run(&context, args),
     }
 }

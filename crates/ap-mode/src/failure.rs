@@ -48,14 +48,18 @@ pub fn exit_of(error: &anyhow::Error) -> Exit {
         .unwrap_or(Exit::Software)
 }
 
+/// Whether whoever read has gone away, which is no error.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
 /// Prints the error once and gives its exit code. A reader that went away is no
 /// error.
 pub fn report(error: &anyhow::Error) -> Exit {
-    let closed = error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|error| error.kind() == ErrorKind::BrokenPipe);
-    if closed {
+    if is_closed_pipe(error) {
         return Exit::Ok;
     }
     // Nobody is left to tell when standard error is closed too.

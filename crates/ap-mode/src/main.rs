@@ -6,6 +6,8 @@ mod cmd;
 mod failure;
 mod install;
 mod output;
+mod sight;
+mod text;
 
 use std::process::ExitCode;
 
@@ -17,14 +19,14 @@ fn main() -> ExitCode {
         .format_timestamp(None)
         .format_target(false)
         .init();
-    let exit = match cli::Cli::try_parse() {
-        Ok(cli) => cli.run().unwrap_or_else(|error| failure::report(&error)),
+    let code = match cli::Cli::try_parse() {
+        Ok(cli) => cli.run(),
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
             // A closed pipe is no reason to say more.
             let _ = error.print();
-            exit
+            exit.code()
         }
     };
-    ExitCode::from(exit.code())
+    ExitCode::from(code)
 }

@@ -1,57 +1,28 @@
 //! What happened: the history on disk, replies to whoever asked, alerts.
 
+use std::collections::VecDeque;
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use ap_core::config::{Alert, Config};
+use ap_core::event::Event;
 use ap_core::message::Reply;
 use nix::fcntl::OFlag;
-use serde::Serialize;
+
+use crate::shared::Shared;
 
 /// The history is kept in two files of at most this many bytes.
 const LONGEST: u64 = 2 * 1024 * 1024;
-
-/// One line of the history.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Event<'a> {
-    /// Wall clock, for people.
-    pub at: String,
-    /// Milliseconds since boot, for measuring.
-    pub boot_ms: u128,
-    /// What made us act.
-    pub cause: &'a str,
-    /// done, failed, refused, nothing, alert; heard: only that something came.
-    pub outcome: &'a str,
-    /// In a sentence.
-    pub text: &'a str,
-    /// Milliseconds of each step.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub steps: &'a [StepTime],
-}
-
-impl<'a> Event<'a> {
-    fn now(cause: &'a str, outcome: &'a str, text: &'a str, steps: &'a [StepTime]) -> Self {
-        Self { at: now(), boot_ms: ap_host::boottime().as_millis(), cause, outcome, text, steps }
-    }
-}
-
-/// How long a step took.
-#[derive(Debug, Clone, Serialize)]
-pub struct StepTime {
-    /// The step.
-    pub step: String,
-    /// Milliseconds.
-    pub ms: f64,
-    /// What went wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
+/// Lines kept in memory while the disk is full; beyond that the oldest go.
+const PENDING: usize = 200;
+/// The last event is looked for in this many bytes.
+const LAST: u64 = 64 * 1024;
 
 /// Writes events.
 #[derive(Debug, Clone)]
@@ -60,55 +31,66 @@ pub struct Events {
     replies: PathBuf,
     alert: Alert,
     host: String,
+    shared: Arc<Shared>,
+    /// Lines that did not reach the disk yet.
+    pending: Arc<Mutex<VecDeque<String>>>,
 }
 
 impl Events {
-    /// The history of the configured node.
-    pub fn new(config: &Config, host: &str) -> Self {
+    /// The history of the configured node. What happened last is known from before.
+    pub fn new(config: &Config, host: &str, shared: Arc<Shared>) -> Self {
+        let file = config.events_file();
+        shared.facts().event = last(&file).as_ref().map(Event::brief);
         Self {
-            file: config.events_file(),
+            file,
             replies: config.run_dir().join("reply"),
             alert: config.alert.clone(),
             host: host.to_owned(),
+            shared,
+            pending: Arc::default(),
         }
     }
 
     /// Appends the moment at which something came to the history only; what
     /// became of it is recorded when it is done.
     pub fn heard(&self, word: &str) {
-        self.write(&Event::now(word, "heard", "", &[]));
+        self.write(Event { cause: word.into(), outcome: "heard".into(), ..Event::default() });
     }
 
-    /// Appends to the history. A full disk costs the line, not the action: the
-    /// journal has it as well.
-    pub fn record(&self, cause: &str, outcome: &str, text: &str, steps: &[StepTime]) {
-        let event = Event::now(cause, outcome, text, steps);
-        match outcome {
-            "refused" | "failed" => log::warn!("{cause}: {outcome}: {text}"),
-            _ => log::info!("{cause}: {outcome}: {text}"),
+    /// Appends to the history, now. A full disk costs time, not the action and not
+    /// the line: it is kept until there is room, and the journal has it as well.
+    pub fn record(&self, event: Event) {
+        let said = format!("{}: {}: {}", event.cause, event.outcome, event.text);
+        match event.outcome.as_str() {
+            "refused" | "failed" => log::warn!("{said}"),
+            _ => log::info!("{said}"),
         }
-        self.write(&event);
+        self.shared.facts().event = Some(self.write(event).brief());
     }
 
-    fn write(&self, event: &Event<'_>) {
-        if let Err(error) = self.append(event) {
-            log::warn!("{error:#}");
+    fn write(&self, event: Event) -> Event {
+        let boot_ms = u64::try_from(ap_host::boottime().as_millis()).unwrap_or(u64::MAX);
+        let event = Event { at: now(), boot_ms, ..event };
+        match serde_json::to_string(&event) {
+            Ok(line) => self.append(line + "\n"),
+            Err(error) => log::warn!("failed to render an event: {error}"),
         }
+        event
     }
 
-    fn append(&self, event: &Event<'_>) -> Result<()> {
-        if fs::metadata(&self.file).is_ok_and(|file| file.len() > LONGEST) {
-            let old = self.file.with_extension("jsonl.1");
-            fs::rename(&self.file, &old).with_context(|| format!("failed to rename {}", self.file.display()))?;
+    fn append(&self, line: String) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        if pending.len() == PENDING {
+            pending.pop_front();
         }
-        let mut line = serde_json::to_string(event).context("failed to render an event")?;
-        line.push('\n');
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.file)
-            .and_then(|mut file| file.write_all(line.as_bytes()))
-            .with_context(|| format!("failed to append to {}", self.file.display()))
+        pending.push_back(line);
+        while let Some(line) = pending.front() {
+            if let Err(error) = write_line(&self.file, line) {
+                log::warn!("{error:#}; {} events wait for room", pending.len());
+                return;
+            }
+            pending.pop_front();
+        }
     }
 
     /// Tells whoever waits on the reply pipe of a request; nobody need be there.
@@ -123,9 +105,20 @@ impl Events {
         }
     }
 
-    /// Records, and runs the operator's command in a thread of its own, with a deadline.
+    /// Records something that was no plan's outcome, and alerts.
+    pub fn tell(&self, kind: &'static str, text: &str) {
+        self.record(Event {
+            cause: kind.into(),
+            who: "ap-notify".into(),
+            outcome: "alert".into(),
+            text: text.into(),
+            ..Event::default()
+        });
+        self.alert(kind, text);
+    }
+
+    /// Runs the operator's command in a thread of its own, with a deadline.
     pub fn alert(&self, kind: &'static str, text: &str) {
-        self.record(kind, "alert", text, &[]);
         if self.alert.command.is_empty() {
             return;
         }
@@ -142,6 +135,37 @@ impl Events {
             log::warn!("failed to start the alert command: {error}");
         }
     }
+}
+
+/// Adds a line, whole or not at all: what a full disk cut off is taken back, so
+/// that the next line does not grow onto its stump.
+fn write_line(path: &Path, line: &str) -> Result<()> {
+    if fs::metadata(path).is_ok_and(|file| file.len() > LONGEST) {
+        let old = path.with_extension("jsonl.1");
+        fs::rename(path, &old).with_context(|| format!("failed to rename {}", path.display()))?;
+    }
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .with_context(|| format!("failed to open {}", path.display()))?;
+    let length = file.metadata().map(|file| file.len());
+    file.write_all(line.as_bytes())
+        .inspect_err(|_| {
+            // The error that counts is the one before.
+            let _ = length.and_then(|length| file.set_len(length));
+        })
+        .with_context(|| format!("failed to append to {}", path.display()))
+}
+
+/// The last event of a history, if it can be read.
+fn last(path: &Path) -> Option<Event> {
+    let mut file = fs::File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LAST))).ok()?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail).ok()?;
+    String::from_utf8_lossy(&tail).lines().rev().find_map(|line| serde_json::from_str(line).ok())
 }
 
 /// Wall clock in RFC 3339, for people; nothing is decided by it.
@@ -179,5 +203,24 @@ pub fn run_fed(command: &[String], input: &str, deadline: Duration) -> Result<()
             bail!("{program} did not end within {} ms", deadline.as_millis());
         }
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_added_whole_and_the_last_one_found() {
+        let path = std::env::temp_dir().join(format!("ap-notify-events-{}.jsonl", std::process::id()));
+        let _ = fs::remove_file(&path);
+        assert_eq!(last(&path), None);
+        for text in ["one", "two"] {
+            let event = Event { text: text.into(), ..Event::default() };
+            write_line(&path, &(serde_json::to_string(&event).unwrap() + "\n")).unwrap();
+        }
+        fs::write(&path, fs::read_to_string(&path).unwrap() + "{\"text\":\"cut o").unwrap();
+        assert_eq!(last(&path).unwrap().text, "two");
+        fs::remove_file(&path).unwrap();
     }
 }

@@ -82,7 +82,7 @@ impl Node {
         let shared = Arc::new(Shared::new(&config, &store, state));
         Ok(Self {
             config_path: config_path.to_owned(),
-            events: Events::new(&config, &own.name),
+            events: Events::new(&config, &own.name, shared.clone()),
             units: Box::new(Systemd::new(DBUS)),
             net: Box::new(net),
             store,

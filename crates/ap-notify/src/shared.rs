@@ -3,9 +3,10 @@
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use ap_core::answer::Answer;
+use ap_core::answer::{Answer, Report};
 use ap_core::config::{Config, Host};
-use ap_core::mode::Vrrp;
+use ap_core::event::Brief;
+use ap_core::mode::{Mode, Role, Vrrp};
 use ap_core::observed::{DbStatus, Gateway};
 use ap_core::protection::{Standby, Timing};
 use ap_core::state::{Intention, State};
@@ -48,6 +49,10 @@ pub struct Facts {
     pub protected: bool,
     /// For people.
     pub protection: String,
+    /// Since when `protected` is what it is (time since boot).
+    pub protected_since: Duration,
+    /// What happened last.
+    pub event: Option<Brief>,
 }
 
 /// The facts behind their lock. Never held over I/O.
@@ -78,6 +83,8 @@ impl Shared {
                 grant: None,
                 protected: false,
                 protection: "UNPROTECTED: just started".into(),
+                protected_since: ap_host::boottime(),
+                event: None,
             }),
             lease: Mutex::new(()),
         }
@@ -105,7 +112,15 @@ impl Facts {
         }
     }
 
-    /// What this node says of itself.
+    /// Takes in whether each acknowledged write is on both nodes, and why.
+    pub fn see_protection(&mut self, protected: bool, text: String) {
+        if protected != self.protected {
+            self.protected_since = ap_host::boottime();
+        }
+        (self.protected, self.protection) = (protected, text);
+    }
+
+    /// What this node says of itself. What lies in files is for the caller to add.
     pub fn answer(&self, config: &Config, own: &Host, vip: bool, now: Duration) -> Answer {
         let s = &self.state;
         let db = self.db.as_ref().ok();
@@ -141,6 +156,26 @@ impl Facts {
             why: s.why.clone(),
             protected: self.protected,
             protection: self.protection.clone(),
+            report: self.report(now),
+        }
+    }
+
+    fn report(&self, now: Duration) -> Report {
+        let db = self.db.as_ref().ok();
+        let replica = db.and_then(|db| db.replica.as_ref());
+        let standby = self.state.mode == Mode::Ap && self.state.role == Role::Standby;
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Report {
+            behind: replica.and_then(|replica| replica.behind),
+            replication_error: replica
+                .map(|replica| [replica.io_error.as_str(), &replica.sql_error].join(" ").trim().to_owned())
+                .unwrap_or_default(),
+            semi_sync: db.is_some_and(|db| if standby { db.semi_sync_replica } else { db.semi_sync }),
+            waiting: db.map_or(0, |db| db.semi_sync_waiting),
+            lease_ms: if standby { millis(self.standby.left(now)) } else { 0 },
+            protected_ms: millis(now.saturating_sub(self.protected_since)),
+            event: self.event.clone(),
+            ..Report::default()
         }
     }
 }

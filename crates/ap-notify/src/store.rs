@@ -10,6 +10,7 @@
 //! | RUN/started         | present: the services are meant to run      | our crash |
 //! | RUN/lease           | a standby's lease                           | our crash |
 //! | RUN/boot            | an intention was written since boot         | our crash |
+//! | RUN/peer            | the peer's last answer, for people          | our crash |
 
 use std::fs;
 use std::io::ErrorKind;
@@ -17,9 +18,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use ap_core::answer::Answer;
 use ap_core::config::Config;
 use ap_core::mode::{Fault, Vrrp};
 use ap_core::state::State;
+use ap_core::verdict::Verdict;
+use ap_host::track::Record;
+use serde::{Deserialize, Serialize};
 
 /// Paths of one node.
 #[derive(Debug, Clone)]
@@ -144,6 +149,41 @@ impl Store {
         }
     }
 
+    /// Keeps the peer's answer, for `ap-mode status` when the peer is silent.
+    ///
+    /// # Errors
+    /// The run directory cannot be written.
+    pub fn set_peer(&self, answer: &Answer) -> Result<()> {
+        let heard = Heard { at: crate::events::now(), boot_ms: millis(ap_host::boottime()), answer: answer.clone() };
+        self.put("peer", &serde_json::to_string(&heard).context("failed to render the peer's answer")?)
+    }
+
+    /// The peer's last answer since this machine was switched on.
+    pub fn peer(&self) -> Option<Heard> {
+        serde_json::from_str(&fs::read_to_string(self.run.join("peer")).ok()?).ok()
+    }
+
+    /// What of an answer lies in files: whether the services are meant to run, and
+    /// what the checks found lately.
+    pub fn complete(&self, answer: &mut Answer, config: &Config, now: Duration) {
+        answer.report.started = self.started();
+        let stale = 3 * config.check.interval.get() + config.check.timeout.get();
+        for name in ["nic", "api", "db"] {
+            let file = self.run.join("track").join(name);
+            let record = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+            let fresh = record.filter(|record| millis(now).saturating_sub(record.at_ms) <= millis(stale));
+            if let Some(record) = fresh {
+                answer.report.checks.insert(name.into(), record.verdict);
+            }
+        }
+        // The end of a unit is known before its check runs again.
+        for fault in self.faults() {
+            if let Some(verdict) = answer.report.checks.get_mut(fault.as_str()) {
+                *verdict = Verdict::bad("its unit has ended");
+            }
+        }
+    }
+
     /// A file under the run directory.
     pub fn run(&self, name: &str) -> PathBuf {
         self.run.join(name)
@@ -160,6 +200,22 @@ impl Store {
     fn remove(&self, name: &str) -> Result<()> {
         remove_if_there(&self.run.join(name))
     }
+}
+
+/// What the peer answered last.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Heard {
+    /// By the wall clock, for people.
+    pub at: String,
+    /// Milliseconds since boot.
+    pub boot_ms: u64,
+    /// The answer.
+    pub answer: Answer,
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Removes a file; a missing one is fine.

@@ -11,6 +11,7 @@ mod keepalived;
 mod lab;
 mod modes;
 mod network;
+mod operator;
 mod power;
 mod reseed;
 mod standby;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Scenario> {
         lab::SCENARIOS,
         modes::SCENARIOS,
         network::SCENARIOS,
+        operator::SCENARIOS,
         power::SCENARIOS,
         reseed::SCENARIOS,
         standby::SCENARIOS,

@@ -152,13 +152,34 @@ pub fn recover(o: &Observed) -> Plan {
     Plan::act(format!("nobody else can serve: starting {names} again"), steps)
 }
 
+impl Cause {
+    /// Who is behind it.
+    pub fn who(&self) -> &str {
+        match self {
+            Self::Vrrp(_) => "keepalived",
+            Self::Gone(_) => "systemd",
+            Self::Request(request) => &request.who,
+            Self::Look => "ap-notify",
+        }
+    }
+}
+
 /// The cause as a sentence.
 impl std::fmt::Display for Cause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Vrrp(vrrp) => write!(f, "keepalived says {vrrp}"),
             Self::Gone(service) => write!(f, "{service} is gone"),
-            Self::Request(request) => write!(f, "{} asks: {}", request.who, request.verb),
+            Self::Request(request) => {
+                write!(f, "{} asks: {}", request.who, request.verb)?;
+                if request.force {
+                    f.write_str(" --force")?;
+                }
+                if !request.why.is_empty() {
+                    write!(f, " ({})", request.why)?;
+                }
+                Ok(())
+            }
             Self::Look => f.write_str("look"),
         }
     }

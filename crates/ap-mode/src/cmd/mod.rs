@@ -1,8 +1,10 @@
 //! The subcommands, one per file: `Args` and `run`.
 
+pub mod history;
 pub mod install;
 pub mod restart;
 pub mod set;
 pub mod show;
 pub mod start;
+pub mod status;
 pub mod stop;

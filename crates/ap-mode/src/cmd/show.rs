@@ -1,24 +1,18 @@
 //! `ap-mode show`.
 
 use std::fmt::Write;
-use std::net::SocketAddrV4;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use ap_core::answer::Answer;
-use ap_core::config::{Config, Host};
+use ap_core::config::Config;
 use ap_core::exit::Exit;
-use ap_core::observed::DbStatus;
 use ap_core::state::State;
-use ap_db::{Credentials, Database, MariaDb};
 use ap_host::track::Record;
-use ap_net::{Net, Question};
-use ap_notify::shared::Shared;
-use ap_notify::store::Store;
 
 use crate::cli::Context;
-use crate::failure::Failure;
 use crate::install::{host, services};
 use crate::output::{data, progress};
+use crate::sight;
 
 /// Says what this node is.
 #[derive(Debug, clap::Args)]
@@ -35,11 +29,11 @@ pub struct Args {
 pub fn run(context: &Context, args: Args) -> Result<Exit> {
     let config = &context.config;
     let (own, _) = host::locate(config, None)?;
-    let answer = match ask(config, own) {
+    let answer = match sight::ask(config, own) {
         Ok(answer) => answer,
         Err(error) => {
             progress(&format!("ap-notify does not answer ({error:#}); this is what can be seen without it"));
-            local(config, own)?
+            sight::local(config, own)?
         }
     };
     if args.json {
@@ -48,35 +42,6 @@ pub fn run(context: &Context, args: Args) -> Result<Exit> {
         data(&(text(&answer) + &around(config)))?;
     }
     Ok(Exit::Ok)
-}
-
-fn ask(config: &Config, own: &Host) -> Result<Answer> {
-    ap_net::Kernel.ask(&Question {
-        from: own.address,
-        to: SocketAddrV4::new(own.address, config.pair.port),
-        codename: &config.codename,
-        deadline: config.pair.ask_timeout.get(),
-    })
-}
-
-/// What can be seen without ap-notify: `state.toml`, the database, the VIP.
-fn local(config: &Config, own: &Host) -> Result<Answer> {
-    let file = config.state_file();
-    let text = std::fs::read_to_string(&file)
-        .with_context(|| Failure::new(Exit::Unavailable, format!("failed to read {}", file.display())))?;
-    let state = State::from_toml(&text)
-        .with_context(|| Failure::new(Exit::Unavailable, format!("{} cannot be used", file.display())))?;
-    let shared = Shared::new(config, &Store::new(config), state);
-    let mut facts = shared.facts();
-    facts.db = status(config).map_err(|error| format!("{error:#}"));
-    facts.protection = "unknown without ap-notify".into();
-    let vip = ap_net::Kernel.own_addresses().is_ok_and(|own| own.contains(&config.vip));
-    Ok(facts.answer(config, own, vip, ap_host::boottime()))
-}
-
-fn status(config: &Config) -> Result<DbStatus> {
-    let credentials = Credentials::read(&config.database.credentials)?;
-    MariaDb::new(&config.database.socket, &credentials, config.database.timeout.get()).status()
 }
 
 /// The answer, for people.

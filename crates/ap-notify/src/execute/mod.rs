@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use ap_core::answer::Answer;
+use ap_core::event::{Event, StepTime};
 use ap_core::exit::Exit;
 use ap_core::message::Reply;
 use ap_core::mode::{Fault, Mode, Role, Service, Vrrp};
@@ -24,7 +25,7 @@ use ap_core::protection::{Active, Phase};
 use ap_core::state::{Intention, State};
 use ap_core::step::Step;
 
-use crate::events::{StepTime, now};
+use crate::events::now;
 use crate::node::Node;
 use crate::shared::timing;
 
@@ -47,38 +48,37 @@ pub fn refused(evidence: impl Into<String>, way: impl Into<String>) -> anyhow::E
 
 impl Node {
     /// Executes a plan and tells the history, the asker, and the operator.
-    pub fn carry_out(&mut self, cause: &Cause, plan: Plan) {
-        let request = match cause {
-            Cause::Request(request) => Some(request.id.clone()),
-            _ => match self.state().intention {
-                Some(Intention::Request { request }) => Some(request.id),
-                _ => None,
-            },
+    pub fn carry_out(&mut self, cause: &Cause, plan: Plan, evidence: String) {
+        let request = match (cause, self.state().intention) {
+            (Cause::Request(request), _) => Some(request.clone()),
+            (_, Some(Intention::Request { request })) => Some(request),
+            _ => None,
         };
-        self.request = request;
+        let who = request.as_ref().map_or(cause.who(), |request| &request.who).to_owned();
+        self.request = request.map(|request| request.id);
         let quiet = *cause == Cause::Look;
-        let text = cause.to_string();
+        let about = Event { cause: cause.to_string(), who, evidence, ..Event::default() };
         match plan {
             Plan::Nothing(why) => {
                 if !quiet {
-                    self.events.record(&text, "nothing", &why, &[]);
+                    self.record(&about, "nothing", &why, &[]);
                 }
                 self.done(Exit::Ok, &why);
             }
-            Plan::Refuse(refusal) => self.refuse(cause, &text, &refusal),
-            Plan::Act { why, steps } => self.act(cause, &text, &why, &steps),
+            Plan::Refuse(refusal) => self.refuse(cause, &about, &refusal),
+            Plan::Act { why, steps } => self.act(cause, &about, &why, &steps),
         }
         self.request = None;
         self.shared.facts().doing.clear();
     }
 
-    fn act(&mut self, cause: &Cause, text: &str, why: &str, steps: &[Step]) {
+    fn act(&mut self, cause: &Cause, about: &Event, why: &str, steps: &[Step]) {
         let leaving = steps.iter().any(|step| matches!(step, Step::Intend(Intention::Leave { .. })));
         let promoting = steps.iter().any(|step| matches!(step, Step::Confirm));
         let (times, result) = self.run_all(why, steps, leaving);
         match result {
             Ok(()) => {
-                self.events.record(text, "done", why, &times);
+                self.record(about, "done", why, &times);
                 self.done(Exit::Ok, why);
             }
             Err(error) => {
@@ -90,19 +90,29 @@ impl Node {
                 }
                 match error.downcast_ref::<Refused>() {
                     Some(Refused(refusal)) => {
-                        self.events.record(text, "refused", &error.to_string(), &times);
+                        self.record(about, "refused", &error.to_string(), &times);
                         self.events.alert("refusal", &refusal.evidence);
                         self.done(Exit::Refused, &format!("refused: {error}"));
                     }
                     None => {
                         let exit = exit_of(&error);
-                        self.events.record(text, "failed", &format!("{why}: {error:#}"), &times);
+                        self.record(about, "failed", &format!("{why}: {error:#}"), &times);
                         self.events.alert("failure", &format!("{why}: {error:#}"));
                         self.done(exit, &format!("{why}: {error:#}"));
                     }
                 }
             }
         }
+    }
+
+    /// Into the history: what it was about, and what came of it.
+    fn record(&self, about: &Event, outcome: &str, text: &str, steps: &[StepTime]) {
+        self.events.record(Event {
+            outcome: outcome.into(),
+            text: text.into(),
+            steps: steps.to_vec(),
+            ..about.clone()
+        });
     }
 
     /// Runs steps; `on` goes on past failures.
@@ -140,7 +150,7 @@ impl Node {
         (times, result)
     }
 
-    fn refuse(&mut self, cause: &Cause, text: &str, refusal: &Refusal) {
+    fn refuse(&mut self, cause: &Cause, about: &Event, refusal: &Refusal) {
         if *cause == Cause::Vrrp(Vrrp::Master) || matches!(self.state().intention, Some(Intention::Promote { .. })) {
             let now = ap_host::boottime();
             self.refused = Some(now);
@@ -150,7 +160,7 @@ impl Node {
         }
         let (times, result) = self.run_all("refusing", &refusal.steps, true);
         let said = format!("{}; {}", refusal.evidence, refusal.way);
-        self.events.record(text, "refused", &said, &times);
+        self.record(about, "refused", &said, &times);
         self.events.alert("refusal", &said);
         if let Err(error) = result {
             log::error!("refusing: {error:#}");
@@ -257,6 +267,11 @@ impl Node {
         if on {
             // Started anew, after whatever was refused was mended.
             (self.refused, self.blocked) = (None, None);
+            let state = self.state();
+            // Forgotten when it was stopped; without it the pair would never be protected again.
+            if self.active.is_none() && state.mode == Mode::Ap && state.role == Role::Active {
+                self.active = Some(Active::new(timing(&self.config), ap_host::boottime(), state.solo));
+            }
             return Ok(());
         }
         self.active = None;

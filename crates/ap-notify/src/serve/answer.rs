@@ -15,6 +15,7 @@ use ap_net::{Kernel, Net};
 
 use super::watch::spawn;
 use crate::shared::Shared;
+use crate::store::Store;
 
 /// Longest write. An answer fits into an empty socket buffer, so this is never waited for.
 const WRITE_DEADLINE: Duration = Duration::from_millis(200);
@@ -24,6 +25,7 @@ const WRITE_DEADLINE: Duration = Duration::from_millis(200);
 /// # Errors
 /// The thread cannot be started.
 pub fn serve(listener: TcpListener, config: Arc<Config>, own: Host, peer: Host, shared: Arc<Shared>) -> Result<()> {
+    let store = Store::new(&config);
     spawn("answer", move || {
         loop {
             match listener.accept() {
@@ -31,7 +33,7 @@ pub fn serve(listener: TcpListener, config: Arc<Config>, own: Host, peer: Host, 
                     if from.ip() != IpAddr::V4(peer.address) && from.ip() != IpAddr::V4(own.address) {
                         continue;
                     }
-                    let line = line(&config, &own, &shared);
+                    let line = line(&config, &own, &store, &shared);
                     let sent =
                         stream.set_write_timeout(Some(WRITE_DEADLINE)).and_then(|()| stream.write_all(line.as_bytes()));
                     if let Err(error) = sent {
@@ -47,11 +49,13 @@ pub fn serve(listener: TcpListener, config: Arc<Config>, own: Host, peer: Host, 
     })
 }
 
-fn line(config: &Config, own: &Host, shared: &Shared) -> String {
+fn line(config: &Config, own: &Host, store: &Store, shared: &Shared) -> String {
     // The VIP is looked up now, not remembered: a peer that was just made MASTER
     // depends on it.
     let vip = Kernel.own_addresses().is_ok_and(|addresses| addresses.contains(&config.vip));
-    let answer = shared.facts().answer(config, own, vip, ap_host::boottime());
+    let now = ap_host::boottime();
+    let mut answer = shared.facts().answer(config, own, vip, now);
+    store.complete(&mut answer, config, now);
     let mut line = serde_json::to_string(&answer).unwrap_or_default();
     line.push('\n');
     line

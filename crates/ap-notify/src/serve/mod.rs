@@ -132,7 +132,7 @@ impl Node {
         }
         let observed = self.observe(cause);
         let plan = plan(cause, &observed);
-        self.carry_out(cause, plan);
+        self.carry_out(cause, plan, observed.evidence());
     }
 
     /// A unit that runs again, or was stopped on purpose, is not gone. One that is

@@ -44,7 +44,7 @@ impl Node {
         for order in orders {
             if let Err(error) = self.obey(&order) {
                 log::error!("{order:?}: {error:#}");
-                self.events.alert("failure", &format!("{order:?}: {error:#}"));
+                self.events.tell("failure", &format!("{order:?}: {error:#}"));
                 break;
             }
         }
@@ -66,11 +66,11 @@ impl Node {
             Order::SemiSync(on) => self.semi_sync(*on),
             Order::Leave(why) => {
                 let plan = leave(&self.state(), why);
-                self.carry_out(&Cause::Look, plan);
+                self.carry_out(&Cause::Look, plan, why.clone());
                 Ok(())
             }
             Order::Say(text) => {
-                self.events.alert("protection", text);
+                self.events.tell("protection", text);
                 Ok(())
             }
         }
@@ -85,7 +85,8 @@ impl Node {
             None => (None, false, String::new()),
         };
         let mut facts = self.shared.facts();
-        (facts.grant, facts.protected, facts.protection) = (grant, protected, text);
+        facts.grant = grant;
+        facts.see_protection(protected, text);
     }
 
     /// What a node that is not an active at work says: a standby is as good as its lease.
@@ -101,6 +102,6 @@ impl Node {
             (false, "") => (false, format!("UNPROTECTED: mode {}", facts.state.mode)),
             (false, why) => (false, format!("UNPROTECTED: {why}")),
         };
-        (facts.protected, facts.protection) = (protected, text);
+        facts.see_protection(protected, text);
     }
 }

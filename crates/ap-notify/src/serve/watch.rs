@@ -108,13 +108,18 @@ pub fn peer(config: Arc<Config>, own: Host, peer: Host, shared: Arc<Shared>) -> 
                     Ok(answer) => facts.standby.answered(answer, &relay),
                     Err(_) => facts.standby.silence(),
                 }
-                facts.heard = Heard { asked, answer };
+                facts.heard = Heard { asked, answer: answer.clone() };
                 facts.standby.kept().map(|(until, relay)| (until, relay.to_owned()))
             };
             if let Err(error) = store.set_lease(kept.as_ref().map(|(until, relay)| (*until, relay.as_str()))) {
                 log::warn!("{error:#}");
             }
             drop(lease);
+            if let Ok(answer) = &answer
+                && let Err(error) = store.set_peer(answer)
+            {
+                log::warn!("{error:#}");
+            }
             let next = asked + config.pair.ask_interval.get();
             thread::sleep(next.saturating_sub(ap_host::boottime()));
         }

@@ -1,0 +1,95 @@
+//! What can be seen of this node and of its peer.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use anyhow::{Context as _, Result};
+use ap_core::answer::Answer;
+use ap_core::config::{Config, Host};
+use ap_core::exit::Exit;
+use ap_core::observed::DbStatus;
+use ap_core::state::State;
+use ap_core::status::{Last, Sight};
+use ap_db::{Credentials, Database, MariaDb};
+use ap_net::{Net, Question};
+use ap_notify::shared::Shared;
+use ap_notify::store::Store;
+
+use crate::failure::Failure;
+
+/// Asks this node's ap-notify.
+///
+/// # Errors
+/// It does not answer in time.
+pub fn ask(config: &Config, own: &Host) -> Result<Answer> {
+    question(config, own.address, own)
+}
+
+fn question(config: &Config, from: Ipv4Addr, whom: &Host) -> Result<Answer> {
+    ap_net::Kernel.ask(&Question {
+        from,
+        to: SocketAddrV4::new(whom.address, config.pair.port),
+        codename: &config.codename,
+        deadline: config.pair.ask_timeout.get(),
+    })
+}
+
+/// Both nodes, asked at the same time.
+pub fn both(config: &Config, own: &Host, peer: &Host) -> (Sight, Sight) {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| peer_sight(config, own, peer));
+        let here = own_sight(config, own);
+        let there = other.join().unwrap_or_else(|_| Sight {
+            host: peer.name.clone(),
+            here: false,
+            now: Err("asking it broke off".into()),
+            last: None,
+        });
+        (here, there)
+    })
+}
+
+fn own_sight(config: &Config, own: &Host) -> Sight {
+    let now = ask(config, own).map_err(|error| format!("{error:#}"));
+    let last = match &now {
+        Ok(_) => None,
+        Err(_) => local(config, own).ok().map(|answer| Last { answer, at: ap_notify::events::now(), age_ms: 0 }),
+    };
+    Sight { host: own.name.clone(), here: true, now, last }
+}
+
+fn peer_sight(config: &Config, own: &Host, peer: &Host) -> Sight {
+    let now = question(config, own.address, peer).map_err(|error| format!("{error:#}"));
+    let last = if now.is_ok() { None } else { Store::new(config).peer() }.map(|heard| {
+        let boot_ms = u64::try_from(ap_host::boottime().as_millis()).unwrap_or(u64::MAX);
+        Last { answer: heard.answer, at: heard.at, age_ms: boot_ms.saturating_sub(heard.boot_ms) }
+    });
+    Sight { host: peer.name.clone(), here: false, now, last }
+}
+
+/// What can be seen without ap-notify: `state.toml`, the database, the VIP.
+///
+/// # Errors
+/// [`Exit::Unavailable`]: not even the state can be read.
+pub fn local(config: &Config, own: &Host) -> Result<Answer> {
+    let file = config.state_file();
+    let text = std::fs::read_to_string(&file)
+        .with_context(|| Failure::new(Exit::Unavailable, format!("failed to read {}", file.display())))?;
+    let state = State::from_toml(&text)
+        .with_context(|| Failure::new(Exit::Unavailable, format!("{} cannot be used", file.display())))?;
+    let store = Store::new(config);
+    let shared = Shared::new(config, &store, state);
+    let mut facts = shared.facts();
+    facts.db = status(config).map_err(|error| format!("{error:#}"));
+    facts.protection = "unknown without ap-notify".into();
+    let vip = ap_net::Kernel.own_addresses().is_ok_and(|own| own.contains(&config.vip));
+    let now = ap_host::boottime();
+    let mut answer = facts.answer(config, own, vip, now);
+    drop(facts);
+    store.complete(&mut answer, config, now);
+    Ok(answer)
+}
+
+fn status(config: &Config) -> Result<DbStatus> {
+    let credentials = Credentials::read(&config.database.credentials)?;
+    MariaDb::new(&config.database.socket, &credentials, config.database.timeout.get()).status()
+}
