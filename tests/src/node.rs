@@ -151,10 +151,14 @@ impl Node {
     /// Switches it on without waiting for the boot to finish.
     pub fn start(&self) -> Result<()> {
         ensure!(self.leader().is_err(), "node {} is on already", self.name);
-        // Remains of the last boot's control groups; the new one makes its own.
-        for group in leftovers::children(&self.group()) {
-            leftovers::remove_groups(&group)?;
-        }
+        // Remains of the last boot's control groups; the new one makes its own. A
+        // process that is still being taken apart keeps its group busy for a moment.
+        wait_for("the last boot's processes to be gone", SHUTDOWN, || {
+            for group in leftovers::children(&self.group()) {
+                leftovers::remove_groups(&group)?;
+            }
+            Ok(Seen::Done(()))
+        })?;
         let script = self.lab.directory().join("boot.sh");
         fs::write(&script, SCRIPT)?;
         let console = File::options().create(true).append(true).open(self.console())?;

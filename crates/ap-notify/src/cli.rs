@@ -8,7 +8,7 @@ use anyhow::Result;
 use ap_core::exit::Exit;
 use ap_core::message::Message;
 use ap_core::mode::{Service, Vrrp};
-use ap_notify::{hook, serve};
+use ap_notify::{hook, serve, shutdown};
 use clap::{Parser, Subcommand};
 
 /// Makes the node fit what keepalived decided.
@@ -48,6 +48,9 @@ enum Command {
         /// database or api.
         service: Service,
     },
+    /// keepalived is being stopped (`ExecStop`): if the machine goes down, the active
+    /// of a pair hands over first.
+    HandOver,
     /// A unit has ended (`ExecStopPost`); reads `$SERVICE_RESULT`.
     UnitStopped {
         /// database, api or keepalived.
@@ -95,6 +98,7 @@ fn dispatch(path: &Path, command: Command) -> Result<Exit> {
             let main = std::env::var("MAINPID").ok().and_then(|pid| pid.parse().ok());
             hook::unit_stopping(&config, service, main)?;
         }
+        Command::HandOver => shutdown::hand_over(path, &config)?,
         Command::UnitStopped { service } => {
             let result = std::env::var("SERVICE_RESULT").unwrap_or_else(|_| "unknown".into());
             hook::unit_stopped(&config, service, &result)?;

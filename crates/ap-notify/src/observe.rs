@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use ap_core::answer::Answer;
 use ap_core::mode::{Fault, Mode, Role, Vrrp};
-use ap_core::observed::{Gateway, Observed};
+use ap_core::observed::{Gateway, Observed, UnitState};
 use ap_core::plan::Cause;
 
 use crate::node::Node;
@@ -63,7 +63,11 @@ impl Node {
             false => Ok(()),
         };
         let vip = self.net.own_addresses().is_ok_and(|addresses| addresses.contains(&self.config.vip));
-        let shutting_down = lost && !leaving && self.units.shutting_down().unwrap_or(false);
+        // Nor is anything started again then, at whatever look.
+        let all_run = units
+            .as_ref()
+            .is_ok_and(|units| [&units.database, &units.api, &units.keepalived].into_iter().all(UnitState::is_active));
+        let shutting_down = !leaving && (lost || asked || !all_run) && self.units.shutting_down().unwrap_or(false);
         let (db, peer, gateway, lease, relay) = {
             let facts = self.shared.facts();
             let lease = facts.standby.lease(now, &facts.relay);

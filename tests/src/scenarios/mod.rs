@@ -3,6 +3,7 @@
 use crate::scenario::Scenario;
 
 mod api;
+mod boot;
 mod both_off;
 mod database;
 mod gateway;
@@ -22,6 +23,7 @@ mod vrrp;
 pub fn all() -> Vec<Scenario> {
     [
         api::SCENARIOS,
+        boot::SCENARIOS,
         both_off::SCENARIOS,
         database::SCENARIOS,
         gateway::SCENARIOS,

@@ -62,20 +62,29 @@ fn set_m(o: &Observed) -> Plan {
     if s.mode == Mode::M && !o.started && !o.vip && as_the_table_says(o) && o.units.as_ref().is_ok_and(down) {
         return Plan::nothing("already m");
     }
-    if protected && standby_ready(o).is_err() {
+    if protected && let Err(evidence) = standby_ready(o) {
+        if o.shutting_down {
+            return Plan::refuse(evidence, "nothing: the machine goes down, and this node leaves with it");
+        }
         return leave(&o.state, "set m, without a standby that could take over");
     }
     let mut steps = Vec::new();
     if protected {
         steps.extend(hand_over(o));
     }
-    steps.extend(stop_services());
+    if o.shutting_down {
+        // systemd is stopping the services already; a stop of ours would wait for
+        // one that waits for us. Unit files are set when they are down.
+        steps.push(Step::Started(false));
+    } else {
+        steps.extend(stop_services());
+    }
     let role = if protected { Role::Standby } else { s.role };
-    steps.extend([
-        Step::Become { mode: Mode::M, role, epoch: s.epoch, solo: false },
-        Step::UnitFiles(Mode::M),
-        Step::Finish,
-    ]);
+    steps.extend([Step::Become { mode: Mode::M, role, epoch: s.epoch, solo: false }]);
+    if !o.shutting_down {
+        steps.push(Step::UnitFiles(Mode::M));
+    }
+    steps.push(Step::Finish);
     Plan::act(if protected { "handing over, then maintenance" } else { "maintenance" }, steps)
 }
 

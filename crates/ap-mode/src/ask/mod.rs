@@ -22,7 +22,7 @@ pub struct Common {
     /// Why, for the record.
     #[arg(long, value_name = "TEXT", default_value = "")]
     why: String,
-    /// Who asks, when no operator does: boot, at, cron.
+    /// Who asks, when no operator does: boot, at, cron, shutdown.
     #[arg(long, value_name = "WHO")]
     who: Option<Who>,
     /// Override a refusal that protects data.
@@ -55,6 +55,7 @@ enum Who {
     Boot,
     At,
     Cron,
+    Shutdown,
 }
 
 impl std::str::FromStr for Who {
@@ -64,7 +65,8 @@ impl std::str::FromStr for Who {
             "boot" => Ok(Self::Boot),
             "at" => Ok(Self::At),
             "cron" => Ok(Self::Cron),
-            _ => Err("allowed: boot, at, cron".into()),
+            "shutdown" => Ok(Self::Shutdown),
+            _ => Err("allowed: boot, at, cron, shutdown".into()),
         }
     }
 }
@@ -75,6 +77,7 @@ impl fmt::Display for Who {
             Self::Boot => "boot",
             Self::At => "at",
             Self::Cron => "cron",
+            Self::Shutdown => "shutdown",
         })
     }
 }

@@ -49,12 +49,15 @@ fn enable_and_start(systemd: &dyn Units, changed: Changed) -> Result<()> {
     if changed.units || states.iter().any(|state| state.file != "enabled") {
         systemd.unit_files(&[(FileChange::Enable, &ours)])?;
     }
-    // A socket cannot start while its service runs without it.
+    // A socket cannot start while its service runs without it, and one that listens
+    // on would start the service at the peer's next question.
     let relisten = changed.sockets || states[..2].iter().any(|state| !state.is_active());
     if relisten {
+        systemd.stop(PEER, SOCKET_TIMEOUT)?;
+        systemd.stop(QUEUE, SOCKET_TIMEOUT)?;
         systemd.stop(SERVICE, SERVICE_TIMEOUT)?;
-        systemd.restart(QUEUE, SOCKET_TIMEOUT)?;
-        systemd.restart(PEER, SOCKET_TIMEOUT)?;
+        systemd.start(QUEUE, SOCKET_TIMEOUT)?;
+        systemd.start(PEER, SOCKET_TIMEOUT)?;
     }
     if changed.service { systemd.restart(SERVICE, SERVICE_TIMEOUT) } else { systemd.start(SERVICE, SERVICE_TIMEOUT) }
 }
@@ -96,7 +99,13 @@ mod tests {
         let drop_in = Changed { units: true, ..Changed::default() };
         let config = Changed { service: true, ..Changed::default() };
         let enable = ["enable ap-notify.socket", "enable ap-peer.socket", "enable ap-notify.service"];
-        let relisten = ["stop ap-notify.service", "restart ap-notify.socket", "restart ap-peer.socket"];
+        let relisten = [
+            "stop ap-peer.socket",
+            "stop ap-notify.socket",
+            "stop ap-notify.service",
+            "start ap-notify.socket",
+            "start ap-peer.socket",
+        ];
         let (start, restart) = ("start ap-notify.service", "restart ap-notify.service");
         let table = [
             (false, all, [&enable[..], &relisten, &[restart]].concat()),
