@@ -98,7 +98,7 @@ fn install(pair: &Pair) -> Result<()> {
         "SET GLOBAL read_only=0; CREATE USER repl@'%' IDENTIFIED BY 'repl'; GRANT REPLICATION SLAVE ON *.* TO repl@'%'",
     )?;
     b.sql(&format!(
-        "CHANGE MASTER TO MASTER_HOST='{}', MASTER_USER='repl', MASTER_PASSWORD='repl', MASTER_USE_GTID=slave_pos; START SLAVE",
+        "CHANGE MASTER TO MASTER_HOST='{}', MASTER_USER='repl', MASTER_PASSWORD='repl', MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1; START SLAVE",
         a.address()
     ))?;
     let init = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/init-model");
