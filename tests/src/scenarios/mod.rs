@@ -9,12 +9,14 @@ mod database;
 mod gateway;
 mod isolation;
 mod keepalived;
+mod kill;
 mod lab;
 mod modes;
 mod network;
 mod operator;
 mod power;
 mod reseed;
+mod round;
 mod standby;
 mod vip;
 mod vrrp;
@@ -29,12 +31,14 @@ pub fn all() -> Vec<Scenario> {
         gateway::SCENARIOS,
         isolation::SCENARIOS,
         keepalived::SCENARIOS,
+        kill::SCENARIOS,
         lab::SCENARIOS,
         modes::SCENARIOS,
         network::SCENARIOS,
         operator::SCENARIOS,
         power::SCENARIOS,
         reseed::SCENARIOS,
+        round::SCENARIOS,
         standby::SCENARIOS,
         vip::SCENARIOS,
         vrrp::SCENARIOS,
