@@ -33,8 +33,10 @@ pub fn watch(config: Arc<Config>, credentials: Credentials, shared: Arc<Shared>)
             let relay = status.as_ref().map(|status| relay(&boot, status)).unwrap_or_default();
             let answers = status.is_ok();
             let mut facts = shared.facts();
-            facts.see_db(seen, status);
-            facts.relay = relay;
+            // The executor looks as well; the later look counts.
+            if facts.see_db(seen, status) {
+                facts.relay = relay;
+            }
             let lost = facts.standby.lost(&facts.relay);
             drop(facts);
             if lost {
