@@ -106,6 +106,13 @@ impl Standby {
         self.evidence = why.to_owned();
     }
 
+    /// The file that keeps the lease holds none any more: not even a restart of
+    /// this program brings back what was given up, so "no lease" is a promise from
+    /// here on, and an active that asks need not wait for the lease's end (F6).
+    pub fn forgotten(&mut self) {
+        self.claimed = Duration::ZERO;
+    }
+
     /// Whether there is a lease for another relay log than the one there is now:
     /// it can allow nothing any more, and an active that asks should not wait for its end.
     pub fn lost(&self, relay: &str) -> bool {

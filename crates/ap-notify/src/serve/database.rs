@@ -58,7 +58,11 @@ fn give_up_lease(shared: &Shared, store: &Store) {
     }
     drop(facts);
     match store.set_lease(None) {
-        Ok(()) => shared.facts().standby.void("the relay log was lost or begun anew since the active granted"),
+        Ok(()) => {
+            let mut facts = shared.facts();
+            facts.standby.void("the relay log was lost or begun anew since the active granted");
+            facts.standby.forgotten();
+        }
         Err(error) => log::warn!("{error:#}"),
     }
 }
