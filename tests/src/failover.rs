@@ -62,9 +62,14 @@ impl<'a> Failover<'a> {
     /// Breaks the active node; the standby serves. Returns how long nobody did,
     /// as the clients saw it.
     pub fn strike(&mut self, fault: impl FnOnce(&Node) -> Result<()>) -> Result<Duration> {
+        self.strike_within(fault, TAKEOVER)
+    }
+
+    /// The same, when taking over takes its time.
+    pub fn strike_within(&mut self, fault: impl FnOnce(&Node) -> Result<()>, takeover: Duration) -> Result<Duration> {
         self.broken = Instant::now();
         fault(self.failed).context("failed to break the active node")?;
-        self.clients.wait_served_by(self.survivor, self.broken, TAKEOVER).context("the standby does not take over")?;
+        self.clients.wait_served_by(self.survivor, self.broken, takeover).context("the standby does not take over")?;
         let outage = self.clients.outage(self.broken).length;
         expect(self.pair, self.survivor, Is::Alone)?;
         Ok(outage)

@@ -6,17 +6,19 @@ mod api;
 mod boot;
 mod both_off;
 mod database;
+mod freeze;
 mod gateway;
 mod isolation;
 mod keepalived;
-mod kill;
 mod lab;
+mod lag;
 mod modes;
 mod network;
 mod operator;
 mod power;
+mod relay;
 mod reseed;
-mod round;
+mod stale;
 mod standby;
 mod vip;
 mod vrrp;
@@ -28,17 +30,19 @@ pub fn all() -> Vec<Scenario> {
         boot::SCENARIOS,
         both_off::SCENARIOS,
         database::SCENARIOS,
+        freeze::SCENARIOS,
         gateway::SCENARIOS,
         isolation::SCENARIOS,
         keepalived::SCENARIOS,
-        kill::SCENARIOS,
         lab::SCENARIOS,
+        lag::SCENARIOS,
         modes::SCENARIOS,
         network::SCENARIOS,
         operator::SCENARIOS,
         power::SCENARIOS,
+        relay::SCENARIOS,
         reseed::SCENARIOS,
-        round::SCENARIOS,
+        stale::SCENARIOS,
         standby::SCENARIOS,
         vip::SCENARIOS,
         vrrp::SCENARIOS,

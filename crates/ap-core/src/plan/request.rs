@@ -1,6 +1,7 @@
 //! What an operator, boot, `at` or cron asks for: the mode table.
 
 use super::{Plan, guard, leave, newer_peer};
+use crate::answer::Answer;
 use crate::message::{Request, Verb};
 use crate::mode::{Fault, Mode, Role, Service};
 use crate::observed::{Observed, UnitState, Units};
@@ -19,9 +20,26 @@ pub fn plan(request: &Request, o: &Observed) -> Plan {
     if let Plan::Act { steps, .. } = &mut plan
         && !matches!(steps.first(), Some(Step::Fault(Fault::Role, true)))
     {
+        if request.force && o.peer.as_ref().map_or(true, Answer::serves) {
+            steps.insert(0, Step::Alert(foretold(o)));
+        }
         steps.insert(0, Step::Intend(Intention::Request { request: request.clone() }));
     }
     plan
+}
+
+/// What an operator's `--force` may give up, said before anything is done.
+fn foretold(o: &Observed) -> String {
+    let peer = o.peer.as_ref().map_or("the other host", |peer| peer.host.as_str());
+    let after = match &o.db {
+        Ok(db) => match &db.replica {
+            Some(replica) if replica.sql => db.slave_pos.join(&replica.io_pos).to_string(),
+            Some(_) => db.slave_pos.to_string(),
+            None => db.binlog_pos.to_string(),
+        },
+        Err(_) => format!("this node last served (epoch {})", o.state.epoch),
+    };
+    format!("forced: what {peer} acknowledged after {after} is given up")
 }
 
 /// keepalived first, so that the VIP goes before what it stands for.

@@ -73,15 +73,11 @@ fn promote(o: &Observed, epoch: u64) -> Plan {
 }
 
 /// The end of a promotion: from here on it is only ever finished.
-///
-/// The decision is written down before replication is forgotten: what proves that
-/// this node may promote goes with it, and a kill in between would leave a standby
-/// that has everything and must refuse (F12).
 fn become_standalone(epoch: u64) -> Vec<Step> {
     vec![
-        Step::Become { mode: Mode::S, role: Role::Active, epoch, solo: false },
         Step::EndReplication,
         Step::SemiSync(false),
+        Step::Become { mode: Mode::S, role: Role::Active, epoch, solo: false },
         Step::Writable,
         Step::UnitFiles(Mode::S),
         Step::Alert(format!("promoted to standalone, epoch {epoch}")),

@@ -76,24 +76,23 @@ impl Node {
         }
     }
 
-    /// The last look before the point of no return: at the peer, the database and
-    /// the gateway as they are now, not as they were before the drain.
+    /// The last look before the point of no return. A drain may have outlasted
+    /// the lease: that is well as long as this program ran all the while, because
+    /// an active that asks hears *promoting* and stalls.
     pub fn confirm(&mut self) -> Result<()> {
-        self.look_at_peer(false);
-        self.look_at_db();
-        let gateway = self.look_at_gateway();
-        let mut facts = self.shared.facts();
-        let (relay, epoch) = (facts.relay.clone(), facts.state.epoch);
-        let peer = facts.heard.answer.clone().ok();
-        facts
-            .standby
-            .confirm(ap_host::boottime(), &relay, epoch, peer.as_ref(), gateway)
-            .map_err(|evidence| refused(evidence, "bring the active back, then let this node catch up"))
+        let state = self.state();
+        if let Ok(peer) = &self.shared.facts().heard.answer
+            && (peer.epoch > state.epoch || (peer.serves() && peer.solo))
+        {
+            return Err(refused(format!("{} went on alone meanwhile", peer.host), "let this node catch up"));
+        }
+        Ok(())
     }
 
     /// Replication off and forgotten; fine when there is none.
     pub fn end_replication(&mut self) -> Result<()> {
         if self.status()?.replica.is_some() {
+            self.keep_relay_logs();
             self.run_sql(&sql::stop_replication(), REPLICATION)?;
         }
         self.run_sql(&sql::semi_sync_slave(false), REPLICATION)
@@ -115,6 +114,7 @@ impl Node {
 
     /// Replicates from the peer, anew, acknowledging what arrives.
     pub fn follow(&mut self) -> Result<()> {
+        self.keep_relay_logs();
         let mut statements = sql::change_master(
             &self.peer.address.to_string(),
             self.config.database.port,
@@ -128,6 +128,7 @@ impl Node {
 
     /// Replicates again from where it stood.
     pub fn resume_replication(&mut self) -> Result<()> {
+        self.keep_relay_logs();
         let mut statements = sql::semi_sync_slave(true);
         statements.extend(sql::start_replication());
         self.run_sql(&statements, REPLICATION)

@@ -4,10 +4,12 @@
 //! - `units.rs`: services and unit files.
 //! - `data.rs`: replication, drain, read-only.
 //! - `wait.rs`: for the peer, for protection.
+//! - `relay.rs`: keeps relay logs that could not be applied.
 //! - `rejoin.rs`: truncating, comparing histories, reseeding.
 
 mod data;
 mod rejoin;
+mod relay;
 mod reseed;
 mod units;
 mod wait;
@@ -69,12 +71,7 @@ impl Node {
             Plan::Act { why, steps } => self.act(cause, &about, &why, &steps),
         }
         self.request = None;
-        let mut facts = self.shared.facts();
-        facts.doing.clear();
-        // Claimed by `observe`, and nothing came of it or it is finished.
-        if !matches!(facts.state.intention, Some(Intention::Promote { .. })) {
-            facts.standby.release();
-        }
+        self.shared.facts().doing.clear();
     }
 
     fn act(&mut self, cause: &Cause, about: &Event, why: &str, steps: &[Step]) {
@@ -193,13 +190,7 @@ impl Node {
         let _lease = self.shared.lease();
         // Off the disk first: what is given up never comes back.
         let kept = self.store.set_lease(None);
-        {
-            let mut facts = self.shared.facts();
-            facts.standby.void(&format!("a promotion was abandoned: {error:#}"));
-            if kept.is_ok() {
-                facts.standby.forgotten();
-            }
-        }
+        self.shared.facts().standby.void(&format!("a promotion was abandoned: {error:#}"));
         self.refused = Some(ap_host::boottime());
         state.intention = None;
         if let Err(error) = kept.and_then(|()| self.store.set_fault(Fault::Role, true)).and_then(|()| self.save(state))
@@ -288,9 +279,7 @@ impl Node {
         self.active = None;
         let _lease = self.shared.lease();
         self.store.set_lease(None)?;
-        let mut facts = self.shared.facts();
-        facts.standby.void("the services were stopped");
-        facts.standby.forgotten();
+        self.shared.facts().standby.void("the services were stopped");
         Ok(())
     }
 

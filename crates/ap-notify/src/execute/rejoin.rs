@@ -16,6 +16,8 @@ use crate::store::remove_if_there;
 
 /// Longest reading of the binary log's tail.
 const TAIL: Duration = Duration::from_secs(60);
+/// How far back the binary log is read for it, about as much as can be read in that time.
+const TAIL_BYTES: u64 = 2 << 30;
 
 impl Node {
     /// Starts the database with `--init-rpl-role=SLAVE`, once: crash recovery then
@@ -60,7 +62,9 @@ impl Node {
     /// Saves what the binary log holds beyond a position, as SQL. `None` when
     /// there is no binary log to read.
     fn save_tail(&self, position: &str) -> Result<Option<PathBuf>> {
-        let Some(log) = last_binlog() else { return Ok(None) };
+        let logs = last_binlogs();
+        let Some(log) = logs.last() else { return Ok(None) };
+        let position = if position.is_empty() { "4" } else { position };
         let directory = self.config.state_dir().join("tails");
         ap_host::make_dir(&directory, 0o700)?;
         let file = directory.join(format!("epoch-{}-{}.sql", self.state().epoch, ap_host::boottime().as_secs()));
@@ -68,7 +72,7 @@ impl Node {
         let mut child = Command::new("mariadb-binlog")
             .args(["--verbose", "--base64-output=decode-rows"])
             .arg(format!("--start-position={position}"))
-            .arg(&log)
+            .args(&logs)
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(Stdio::piped())
@@ -88,7 +92,7 @@ impl Node {
         if !result.status.success() {
             // The position lies in another file: the whole last file is kept instead.
             log::warn!("mariadb-binlog: {}", String::from_utf8_lossy(&result.stderr).trim());
-            fs::copy(&log, file.with_extension("binlog"))
+            fs::copy(log, file.with_extension("binlog"))
                 .with_context(|| format!("failed to copy {}", log.display()))?;
         }
         Ok(Some(file))
@@ -98,11 +102,25 @@ impl Node {
     pub fn compare_histories(&mut self) -> Result<()> {
         let own = self.status()?;
         self.look_at_peer(false);
-        let compared = match &self.shared.facts().heard.answer {
-            Ok(peer) => history::compare(&own, peer),
+        let (compared, extra) = match &self.shared.facts().heard.answer {
+            Ok(peer) => (history::compare(&own, peer), own.binlog_state.beyond(&peer.binlog_state)),
             Err(silence) => bail!("the peer does not answer any more: {silence}"),
         };
-        compared.map_err(|forked| refused(forked.evidence, forked.way))
+        let Err(forked) = compared else { return Ok(()) };
+        if extra.is_empty() {
+            return Err(refused(forked.evidence, forked.way));
+        }
+        // From the last transaction of each server that the peer has, too.
+        let common: Vec<String> = extra
+            .iter()
+            .filter_map(|extra| extra.after.map(|after| format!("{}-{}-{after}", extra.domain, extra.server)))
+            .collect();
+        let kept = match self.save_tail(&common.join(",")) {
+            Ok(Some(file)) => format!("they are kept in {}", file.display()),
+            Ok(None) => "they could not be saved: no binary log was found".to_owned(),
+            Err(error) => format!("they could not be saved: {error:#}"),
+        };
+        Err(refused(format!("{}; {kept}", forked.evidence), forked.way))
     }
 }
 
@@ -125,13 +143,23 @@ pub fn data_directory() -> PathBuf {
     setting("datadir").map_or_else(|| "/var/lib/mysql".into(), PathBuf::from)
 }
 
-/// The last file of the binary log of a server that is down.
-fn last_binlog() -> Option<PathBuf> {
+/// The last files of the binary log, oldest first: the tail may have been begun
+/// before a restart or a rotation.
+fn last_binlogs() -> Vec<PathBuf> {
     let data = data_directory();
     let base = data.join(setting("log-bin").unwrap_or_else(|| "mariadb-bin".into()));
-    let index = fs::read_to_string(base.with_extension("index")).ok()?;
-    let last = index.lines().last()?;
-    Some(data.join(last.trim_start_matches("./")))
+    let index = fs::read_to_string(base.with_extension("index")).unwrap_or_default();
+    let (mut logs, mut bytes) = (Vec::new(), 0);
+    for name in index.lines().rev() {
+        let log = data.join(name.trim_start_matches("./"));
+        bytes += fs::metadata(&log).map_or(0, |file| file.len());
+        if !logs.is_empty() && bytes > TAIL_BYTES {
+            break;
+        }
+        logs.push(log);
+    }
+    logs.reverse();
+    logs
 }
 
 /// A setting of the server, the last one wins as it does for the server.

@@ -33,10 +33,8 @@ pub fn watch(config: Arc<Config>, credentials: Credentials, shared: Arc<Shared>)
             let relay = status.as_ref().map(|status| relay(&boot, status)).unwrap_or_default();
             let answers = status.is_ok();
             let mut facts = shared.facts();
-            // The executor looks as well; the later look counts.
-            if facts.see_db(seen, status) {
-                facts.relay = relay;
-            }
+            facts.see_db(seen, status);
+            facts.relay = relay;
             let lost = facts.standby.lost(&facts.relay);
             drop(facts);
             if lost {
@@ -58,11 +56,7 @@ fn give_up_lease(shared: &Shared, store: &Store) {
     }
     drop(facts);
     match store.set_lease(None) {
-        Ok(()) => {
-            let mut facts = shared.facts();
-            facts.standby.void("the relay log was lost or begun anew since the active granted");
-            facts.standby.forgotten();
-        }
+        Ok(()) => shared.facts().standby.void("the relay log was lost or begun anew since the active granted"),
         Err(error) => log::warn!("{error:#}"),
     }
 }

@@ -47,7 +47,6 @@ pub fn run(config_path: &Path) -> Result<()> {
     }
     watch::peer(node.config.clone(), node.own.clone(), node.peer.clone(), node.shared.clone())?;
     watch::gateway(node.config.clone(), node.own.clone(), node.shared.clone())?;
-    watch::pulse(node.shared.clone())?;
     database::watch(node.config.clone(), node.credentials.clone(), node.shared.clone())?;
     forget_other_boots(&mut node)?;
     let state = node.state();
@@ -132,6 +131,9 @@ impl Node {
             return;
         }
         let observed = self.observe(cause);
+        if observed.state.mode == Mode::Ap && observed.state.role == Role::Standby && observed.peer.is_err() {
+            self.keep_relay_logs();
+        }
         let plan = plan(cause, &observed);
         self.carry_out(cause, plan, observed.evidence());
     }
