@@ -6,6 +6,8 @@ mod api;
 mod boot;
 mod both_off;
 mod database;
+mod first_version;
+mod flaps;
 mod freeze;
 mod gateway;
 mod isolation;
@@ -30,6 +32,8 @@ pub fn all() -> Vec<Scenario> {
         boot::SCENARIOS,
         both_off::SCENARIOS,
         database::SCENARIOS,
+        first_version::SCENARIOS,
+        flaps::SCENARIOS,
         freeze::SCENARIOS,
         gateway::SCENARIOS,
         isolation::SCENARIOS,
