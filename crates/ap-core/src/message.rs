@@ -69,6 +69,13 @@ pub enum Verb {
     Restart,
 }
 
+impl Verb {
+    /// Whether this is `set` with that mode.
+    pub fn is_set(&self, wanted: Mode) -> bool {
+        matches!(self, Self::Set { mode, .. } if *mode == wanted)
+    }
+}
+
 /// Why a line was not understood.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BadLine(pub String);

@@ -123,6 +123,12 @@ impl Replica {
     pub fn receives(&self) -> bool {
         self.io == "Yes"
     }
+
+    /// Whether the master does not have what this replica asks for: purged, or
+    /// the histories have forked. Starting again would only repeat it.
+    pub fn cannot_receive(&self) -> bool {
+        self.io == "No" && self.io_error.contains("1236")
+    }
 }
 
 /// Whether the world beyond the peer can be reached.

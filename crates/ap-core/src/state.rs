@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::mode::{Mode, Role};
 
+/// Who made a state that no operator has touched yet.
+const INSTALL: &str = "install";
+
 /// What a node is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -68,7 +71,7 @@ impl State {
             fenced: false,
             granted: None,
             since: String::new(),
-            who: "install".into(),
+            who: INSTALL.into(),
             why: "never set up".into(),
             intention: None,
         }
@@ -90,9 +93,10 @@ impl State {
         toml::to_string(self)
     }
 
-    /// Whether an operator never said what this node is: hands off its units.
+    /// Whether an operator never said what this node is: hands off its units. What
+    /// is begun does not count: a first request resumed after a crash is still the first.
     pub fn is_fresh(&self) -> bool {
-        self.epoch == 0 && self.intention.is_none()
+        self.epoch == 0 && self.who == INSTALL
     }
 
     /// Whether this node is the one whose data counts.

@@ -15,6 +15,14 @@ impl From<Refusal> for Plan {
     }
 }
 
+/// keepalived speaks of a node that nobody started.
+pub fn not_started(mode: Mode) -> Refusal {
+    refuse(
+        format!("keepalived runs, but this node (mode {mode}) was not started"),
+        "`ap-mode start`, which looks at the peer first and starts what belongs together",
+    )
+}
+
 /// Whether this standby may promote itself (G2, G3).
 ///
 /// # Errors
@@ -56,9 +64,10 @@ pub fn promotion(o: &Observed) -> Result<(), Refusal> {
             "bring the active back; or `ap-mode set s --force` accepts the loss of what it acknowledged alone",
         ));
     }
-    if o.peer.is_err() && o.gateway == Gateway::Silent {
+    if o.cut_off || o.peer.is_err() && o.gateway == Gateway::Silent {
         return Err(refuse(
-            "neither the peer nor the gateway answers: this node is cut off".into(),
+            "this node is cut off: its gateway does not answer, and only the peer could say that it is no better off"
+                .into(),
             "mend the network; nothing else is needed",
         ));
     }
@@ -105,6 +114,17 @@ pub fn serving(o: &Observed, force: bool) -> Result<(), Refusal> {
     }
 }
 
+/// Whether the data of a node in `m` may be made to serve by an operator's word.
+/// As a standby it received; whether it received everything, nothing in `m` proves.
+///
+/// # Errors
+/// The refusal, unless `force`.
+pub fn resting_serving(o: &Observed, force: bool) -> Result<(), Refusal> {
+    serving(o, force)?;
+    let received = o.state.mode == Mode::M && o.state.role == Role::Standby && o.state.epoch > 0;
+    if received && !force { Err(unproven()) } else { Ok(()) }
+}
+
 /// Whether a standby's data may be made to serve by an operator's word.
 ///
 /// # Errors
@@ -118,11 +138,15 @@ pub fn standby_serving(o: &Observed, force: bool) -> Result<(), Refusal> {
         Ok(peer) if peer.mode == Mode::M && peer.grant.as_deref() == Some(o.relay.as_str()) && !o.relay.is_empty() => {
             Ok(())
         }
-        _ => Err(Refusal {
-            evidence: "nothing proves that this standby has everything the active acknowledged".into(),
-            way: "`ap-mode set s` on the host that was active; or --force, and what only it has is given up".into(),
-            steps: Vec::new(),
-        }),
+        _ => Err(unproven()),
+    }
+}
+
+fn unproven() -> Refusal {
+    Refusal {
+        evidence: "nothing proves that this standby has everything the active acknowledged".into(),
+        way: "`ap-mode set s` on the host that was active; or --force, and what only it has is given up".into(),
+        steps: Vec::new(),
     }
 }
 
@@ -156,8 +180,7 @@ pub fn following(o: &Observed, reseed: bool) -> Result<(), Refusal> {
     if peer.writable.is_none() {
         return refusal(format!("the database of {} does not answer", peer.host), "mend it first");
     }
-    let strange = o.state.is_fresh() || o.state.role == Role::Active && o.state.epoch == 0;
-    if strange && !reseed && peer.user_tables > 0 {
+    if o.state.epoch == 0 && !reseed && peer.user_tables > 0 {
         return refusal(
             format!(
                 "{} has {} tables, and nothing proves that they are in its binary logs",

@@ -1,66 +1,85 @@
 //! What is, against what should be. Every second, and at our own start.
 
-use super::{Plan, leave, newer_peer, vrrp};
+use super::{Plan, keepalived_is_gone, keepalived_runs, leave, newer_peer, superseded, vrrp};
 use crate::mode::{Fault, Mode, Role, Service, Vrrp};
-use crate::observed::Observed;
+use crate::observed::{Observed, UnitState};
 use crate::step::Step;
 
 pub fn plan(o: &Observed) -> Plan {
     let s = &o.state;
-    if s.serves()
-        && let Some(why) = newer_peer(o)
-    {
-        return leave(&o.state, &why);
+    if let Some(why) = superseded(o) {
+        return leave(s, &why);
     }
-    match s.mode {
-        Mode::M => rest(o),
-        // Nothing has been started since boot: nothing starts by itself here.
-        _ if !o.started => Plan::nothing("not started"),
-        Mode::Ap if s.role == Role::Standby => stand_by(o),
+    match (s.mode, s.role) {
+        (Mode::M, _) => rest(o),
+        _ if !o.started => idle(o),
+        (Mode::Ap, Role::Standby) => stand_by(o),
         _ => serve(o),
     }
 }
 
 /// Mode `m`: nothing runs, nothing can.
-fn rest(o: &Observed) -> Plan {
+pub fn rest(o: &Observed) -> Plan {
+    let s = &o.state;
+    if s.is_fresh() {
+        return Plan::nothing("never set up: hands off");
+    }
+    if o.shutting_down {
+        return Plan::nothing("the machine is going down: what is left is stopped by systemd");
+    }
+    if o.vip || keepalived_runs(o) {
+        // A leaving goes on past failures, so that the VIP goes even if nothing else does.
+        return leave(s, "keepalived or the VIP on a node in m");
+    }
+    let mut steps = Vec::new();
+    if s.role == Role::Active && newer_peer(o).is_some() {
+        steps.push(Step::Become { mode: Mode::M, role: Role::Standby, epoch: s.epoch, solo: false });
+    }
     let Ok(units) = &o.units else {
         return Plan::nothing("systemd does not answer");
     };
-    if o.state.is_fresh() {
-        return Plan::nothing("never set up: hands off");
-    }
-    let mut steps: Vec<Step> = [Service::Keepalived, Service::Api, Service::Database]
-        .into_iter()
-        .filter(|service| !units.get(*service).is_down())
-        .map(Step::Stop)
-        .collect();
-    let all = [&units.start, &units.database, &units.api, &units.keepalived];
-    if all.iter().any(|unit| !unit.is_masked()) {
-        steps.push(Step::UnitFiles(Mode::M));
-    }
-    if o.vip {
-        steps.push(Step::RemoveVip);
-    }
+    let running = [Service::Api, Service::Database].into_iter().filter(|service| !units.get(*service).is_down());
+    steps.extend(running.map(Step::Stop));
+    steps.extend(unit_files(o));
     if steps.is_empty() { Plan::nothing("at rest") } else { Plan::act("a node in m rests", steps) }
 }
 
-fn stand_by(o: &Observed) -> Plan {
-    let mut steps = healthy_again(o);
-    let set = o.faults.contains(&Fault::Role);
-    // Without a lease the VIP would come to a node that must refuse it.
-    let unfit = o.lease.is_err() || o.refused_lately || o.vrrp_blocked;
-    if unfit != set {
-        steps.push(Step::Fault(Fault::Role, unfit));
+/// Not started, or stopped on purpose: nothing starts by itself, and what is not
+/// meant to run serves nobody.
+fn idle(o: &Observed) -> Plan {
+    let mut steps = Vec::from_iter(unit_files(o));
+    if keepalived_runs(o) && !o.faults.contains(&Fault::Role) {
+        steps.push(Step::Fault(Fault::Role, true));
     }
+    if vip_left_behind(o) {
+        steps.push(Step::RemoveVip);
+    }
+    if !o.vip && o.db.as_ref().is_ok_and(|db| !db.read_only) {
+        steps.push(Step::ReadOnly);
+    }
+    if steps.is_empty() { Plan::nothing("not started") } else { Plan::act("not started, so it serves nobody", steps) }
+}
+
+fn stand_by(o: &Observed) -> Plan {
+    let mut steps = housekeeping(o);
+    // Before the VIP may come: a promotion counts on from the epoch it follows.
     if let (Ok(()), Ok(peer)) = (&o.lease, &o.peer)
         && peer.serves()
         && peer.epoch > o.state.epoch
     {
         steps.push(Step::Become { mode: Mode::Ap, role: Role::Standby, epoch: peer.epoch, solo: false });
     }
+    // Without a lease the VIP would come to a node that must refuse it.
+    let unfit = o.lease.is_err() || o.refused_lately || o.vrrp_blocked || o.cut_off;
+    if unfit != o.faults.contains(&Fault::Role) {
+        steps.push(Step::Fault(Fault::Role, unfit));
+    }
+    if vip_left_behind(o) {
+        steps.push(Step::RemoveVip);
+    }
     if o.vrrp != Some(Vrrp::Master) {
-        steps.extend(vrrp::plan(Vrrp::Backup, o).steps().iter().cloned());
-    } else if o.lease.is_ok() && !o.refused_lately {
+        steps.extend(vrrp::stand_by(o).steps().iter().cloned());
+    } else if !unfit {
         return vrrp::plan(Vrrp::Master, o);
     }
     if steps.is_empty() { Plan::nothing("standing by") } else { Plan::act("standing by", steps) }
@@ -68,29 +87,26 @@ fn stand_by(o: &Observed) -> Plan {
 
 fn serve(o: &Observed) -> Plan {
     let s = &o.state;
-    let pair = s.mode == Mode::Ap && !s.solo;
-    if o.cut_off && s.mode == Mode::Ap {
-        return leave(&o.state, "cut off from the gateway");
+    let pair = !s.alone();
+    if pair && let Some(why) = lost(o) {
+        return leave(s, &why);
     }
-    if pair && matches!(o.vrrp, Some(Vrrp::Fault | Vrrp::Stop)) {
-        return vrrp::plan(Vrrp::Fault, o);
-    }
-    if pair && let Ok(units) = &o.units {
-        // A crash between the end of a unit and our hearing of it.
-        if units.keepalived.is_down() {
-            return vrrp::gone(Service::Keepalived, o);
-        }
-    }
-    let mut steps = healthy_again(o);
+    let mut steps = housekeeping(o);
     if o.faults.contains(&Fault::Role) {
         steps.push(Step::Fault(Fault::Role, false));
     }
+    if vip_left_behind(o) {
+        steps.push(Step::RemoveVip);
+    }
+    if o.db.as_ref().is_ok_and(|db| db.replica.is_some()) {
+        steps.push(Step::EndReplication);
+    }
     match (o.vrrp, o.vip, &o.db) {
         (Some(Vrrp::Master), true, Ok(db)) if db.read_only => return vrrp::plan(Vrrp::Master, o),
-        (Some(Vrrp::Master), false, _) => steps.push(Step::RestoreVip),
-        (Some(Vrrp::Backup | Vrrp::Fault | Vrrp::Stop) | None, false, Ok(db)) if !db.read_only => {
-            steps.push(Step::ReadOnly)
-        }
+        // Nothing is acknowledged alone by accident, and alone nothing stalls.
+        (Some(Vrrp::Master), true, Ok(db)) if db.semi_sync != pair => steps.push(Step::SemiSync(pair)),
+        (Some(Vrrp::Master), false, _) if keepalived_runs(o) => steps.push(Step::RestoreVip),
+        (_, false, Ok(db)) if !db.read_only => steps.push(Step::ReadOnly),
         _ => {}
     }
     if !pair && let Plan::Act { steps: more, .. } = vrrp::recover(o) {
@@ -99,9 +115,26 @@ fn serve(o: &Observed) -> Plan {
     if steps.is_empty() { Plan::nothing("serving") } else { Plan::act("repairing", steps) }
 }
 
-/// Track files of services that are well again.
-fn healthy_again(o: &Observed) -> Vec<Step> {
-    let mut steps = Vec::new();
+/// Why the active of a pair has lost its role without a word that was heard.
+fn lost(o: &Observed) -> Option<String> {
+    match o.vrrp {
+        _ if o.cut_off => Some("cut off from the gateway".into()),
+        Some(vrrp @ (Vrrp::Fault | Vrrp::Stop)) => Some(format!("keepalived says {vrrp}")),
+        // A crash between the end of a unit and our hearing of it.
+        _ if keepalived_is_gone(o) => Some("keepalived is gone".into()),
+        _ => None,
+    }
+}
+
+/// The VIP is here, and surely not by keepalived's doing. After BACKUP it may be:
+/// a respawned keepalived keeps it, and a MASTER has it a moment before it says so.
+fn vip_left_behind(o: &Observed) -> bool {
+    o.vip && (keepalived_is_gone(o) || matches!(o.vrrp, Some(Vrrp::Fault | Vrrp::Stop)))
+}
+
+/// Unit files, and track files of services that are well again.
+fn housekeeping(o: &Observed) -> Vec<Step> {
+    let mut steps = Vec::from_iter(unit_files(o));
     if o.db.is_ok() && o.faults.contains(&Fault::Db) {
         steps.push(Step::Fault(Fault::Db, false));
     }
@@ -109,4 +142,19 @@ fn healthy_again(o: &Observed) -> Vec<Step> {
         steps.push(Step::Fault(Fault::Api, false));
     }
     steps
+}
+
+/// The mode table, where a file says otherwise: a request that failed half-way, or
+/// an upgrade that enabled a service.
+pub fn unit_files(o: &Observed) -> Option<Step> {
+    let units = o.units.as_ref().ok()?;
+    let services = [&units.database, &units.api, &units.keepalived];
+    let any = |file: &str| services.iter().any(|unit| unit.file == file);
+    let start = units.start.file.as_str();
+    let fit = match o.state.mode {
+        Mode::M => units.start.is_masked() && services.into_iter().all(UnitState::is_masked),
+        Mode::Ap => !any("masked") && !any("enabled") && !matches!(start, "masked" | "enabled"),
+        Mode::S => !any("masked") && !any("enabled") && !matches!(start, "masked" | "disabled"),
+    };
+    (!fit).then_some(Step::UnitFiles(o.state.mode))
 }

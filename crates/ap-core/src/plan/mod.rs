@@ -86,11 +86,15 @@ impl Plan {
 /// promoting against everything but a reason to leave.
 pub fn plan(cause: &Cause, o: &Observed) -> Plan {
     match (&o.state.intention, cause) {
+        // Never answered by "done": what was asked is not what happens. The next look leaves.
+        (Some(Intention::Leave { why }), Cause::Request(request)) if !request.verb.is_set(Mode::M) => {
+            Plan::refuse(format!("this node is leaving service: {why}"), "ask again when `ap-mode show` says m")
+        }
         (Some(Intention::Leave { why }), _) => leave(&o.state, why),
         (Some(Intention::Promote { epoch }), Cause::Look | Cause::Vrrp(Vrrp::Master)) => {
             vrrp::resume_promotion(o, *epoch)
         }
-        (Some(Intention::Request { request }), Cause::Look) => request::plan(request, o),
+        (Some(Intention::Request { request }), Cause::Look) => request::resume(request, o),
         (_, Cause::Vrrp(vrrp)) => vrrp::plan(*vrrp, o),
         (_, Cause::Gone(service)) => vrrp::gone(*service, o),
         (_, Cause::Request(request)) => request::plan(request, o),
@@ -98,7 +102,8 @@ pub fn plan(cause: &Cause, o: &Observed) -> Plan {
     }
 }
 
-/// The unplanned loss of the active role: give the VIP away, fence, mask.
+/// The unplanned loss of the active role: give the VIP away, fence, mask. The role
+/// stays: until another node is promoted, this one was the last to hold the truth.
 ///
 /// The database dies by SIGKILL, before anything else is tried on it:
 /// `read_only` would hang behind a commit that waits for its acknowledgement,
@@ -115,7 +120,7 @@ pub fn leave(state: &State, why: &str) -> Plan {
         Step::RemoveVip,
         Step::Stop(Service::Api),
         Step::Stop(Service::Database),
-        Step::Become { mode: Mode::M, role: Role::Standby, epoch: state.epoch, solo: false },
+        Step::Become { mode: Mode::M, role: state.role, epoch: state.epoch, solo: false },
         Step::UnitFiles(Mode::M),
         Step::Alert(format!("entered m: {why}")),
         Step::Finish,
@@ -123,9 +128,39 @@ pub fn leave(state: &State, why: &str) -> Plan {
     Plan::act(why, steps)
 }
 
-/// The peer's higher epoch, if it shows one: it was promoted after this node.
+/// Why a node that serves may not go on, whatever else is said.
+fn superseded(o: &Observed) -> Option<String> {
+    let s = &o.state;
+    if !s.serves() {
+        return None;
+    }
+    // A word that was given is kept: the standby may be promoting on it by now.
+    let given = s.fenced.then(|| "the standby was told that this node acknowledges nothing any more".to_owned());
+    newer_peer(o).or_else(|| twin(o)).or(given)
+}
+
+/// A peer that serves under the same epoch, which only two words of operators can
+/// bring about. Whoever has the VIP has the clients.
+fn twin(o: &Observed) -> Option<String> {
+    let peer = o.peer.as_ref().ok()?;
+    (peer.epoch == o.state.epoch && peer.serves() && peer.vip && !o.vip)
+        .then(|| format!("{} serves under the same epoch {}, and holds the VIP", peer.host, peer.epoch))
+}
+
+/// The peer's higher epoch, if it shows one: it was promoted after this node,
+/// whether or not it serves any more (F10, F18).
 fn newer_peer(o: &Observed) -> Option<String> {
     let peer = o.peer.as_ref().ok()?;
-    (peer.epoch > o.state.epoch && peer.serves())
-        .then(|| format!("{} serves with epoch {}, this node has {}", peer.host, peer.epoch, o.state.epoch))
+    (peer.epoch > o.state.epoch)
+        .then(|| format!("{} was promoted: epoch {} against {} here", peer.host, peer.epoch, o.state.epoch))
+}
+
+/// Whether keepalived runs, as far as systemd says.
+fn keepalived_runs(o: &Observed) -> bool {
+    o.units.as_ref().is_ok_and(|units| !units.keepalived.is_down())
+}
+
+/// Whether keepalived is surely not there to look after the VIP.
+fn keepalived_is_gone(o: &Observed) -> bool {
+    o.units.as_ref().is_ok_and(|units| units.keepalived.is_down())
 }

@@ -2,12 +2,17 @@
 //!
 //! | mode, role          | MASTER                 | BACKUP                    | FAULT, STOP, gone     |
 //! |---------------------|------------------------|---------------------------|-----------------------|
-//! | `ap`, active        | writable               | newer peer: leave         | leave: fence, `m`     |
+//! | `ap`, active        | writable               | nothing                   | leave: fence, `m`     |
 //! | `ap`, standby       | drain, writable, `s`   | replicate, read-only      | record                |
-//! | `s`; `ap` and solo  | writable               | newer peer: leave         | start what failed     |
-//! | `m`                 | leave                  | leave                     | record                |
+//! | `s`; `ap` and solo  | writable               | nothing                   | start what failed     |
+//! | `m`                 | rest                   | rest                      | rest                  |
+//! | not started         | refuse                 | refuse                    | record                |
+//!
+//! Before all of it: whoever serves and was superseded leaves. A peer with a
+//! higher epoch was promoted, and a word given to a standby is kept.
 
-use super::{Cause, Plan, guard, leave, newer_peer};
+use super::{Cause, Plan, guard, keepalived_runs, leave, look, superseded};
+use crate::answer::Answer;
 use crate::mode::{Fault, Mode, Role, Service, Vrrp};
 use crate::observed::Observed;
 use crate::state::Intention;
@@ -15,12 +20,13 @@ use crate::step::Step;
 
 pub fn plan(vrrp: Vrrp, o: &Observed) -> Plan {
     let s = &o.state;
-    if let (Some(why), false) = (newer_peer(o), s.mode == Mode::M || s.role == Role::Standby) {
-        return leave(&o.state, &why);
+    if let Some(why) = superseded(o) {
+        return leave(s, &why);
     }
     match (s.mode, s.role, vrrp) {
-        (Mode::M, _, Vrrp::Master | Vrrp::Backup) if !s.is_fresh() => leave(&o.state, "keepalived runs on a node in m"),
-        (Mode::M, _, _) => Plan::nothing("mode m: recorded"),
+        (Mode::M, _, _) => look::rest(o),
+        (_, _, Vrrp::Master | Vrrp::Backup) if !o.started && keepalived_runs(o) => guard::not_started(s.mode).into(),
+        _ if !o.started => Plan::nothing(format!("{vrrp} on a node that is not started: recorded")),
 
         (Mode::S, _, Vrrp::Master) | (Mode::Ap, Role::Active, Vrrp::Master) => serve(o),
         (Mode::Ap, Role::Standby, Vrrp::Master) => promote(o, s.epoch + 1),
@@ -31,7 +37,7 @@ pub fn plan(vrrp: Vrrp, o: &Observed) -> Plan {
         (Mode::Ap, Role::Standby, Vrrp::Backup) => stand_by(o),
 
         (Mode::Ap, Role::Standby, _) => Plan::nothing(format!("{vrrp} on the standby: recorded")),
-        (Mode::Ap, Role::Active, _) if !s.solo => leave(&o.state, &format!("keepalived says {vrrp}")),
+        (Mode::Ap, Role::Active, _) if !s.solo => leave(s, &format!("keepalived says {vrrp}")),
         (Mode::S, _, _) | (Mode::Ap, Role::Active, _) => recover(o),
     }
 }
@@ -40,7 +46,8 @@ pub fn plan(vrrp: Vrrp, o: &Observed) -> Plan {
 pub fn gone(service: Service, o: &Observed) -> Plan {
     let s = &o.state;
     match (s.mode, s.role) {
-        (Mode::Ap, Role::Active) if !s.solo => leave(&o.state, &format!("{service} is gone")),
+        _ if !o.started => Plan::nothing(format!("{service} is gone on a node that is not started: recorded")),
+        (Mode::Ap, Role::Active) if !s.solo => leave(s, &format!("{service} is gone")),
         (Mode::Ap, Role::Active) | (Mode::S, _) => recover(o),
         _ => Plan::nothing(format!("{service} is gone on a node that does not serve: recorded")),
     }
@@ -64,7 +71,7 @@ fn promote(o: &Observed, epoch: u64) -> Plan {
         return refusal.into();
     }
     let mut steps = vec![Step::Intend(Intention::Promote { epoch }), Step::StopReceiving, Step::Drain, Step::Confirm];
-    steps.extend(become_standalone(epoch));
+    steps.extend(become_standalone(epoch, true));
     let evidence = match &o.peer {
         Ok(peer) if peer.fenced => format!("{} has fenced itself", peer.host),
         _ => "a lease is alive".to_owned(),
@@ -72,37 +79,46 @@ fn promote(o: &Observed, epoch: u64) -> Plan {
     Plan::act(format!("MASTER: promoting, {evidence}"), steps)
 }
 
-/// The end of a promotion: from here on it is only ever finished.
-fn become_standalone(epoch: u64) -> Vec<Step> {
-    vec![
+/// The end of a promotion, decided by the mode written first: from here on it is
+/// only ever finished. Once replication is forgotten, nothing but that mode says
+/// that all was drained, and a kill in between must not undo it (F12).
+fn become_standalone(epoch: u64, writable: bool) -> Vec<Step> {
+    let mut steps = vec![
+        Step::Become { mode: Mode::S, role: Role::Active, epoch, solo: false },
         Step::EndReplication,
         Step::SemiSync(false),
-        Step::Become { mode: Mode::S, role: Role::Active, epoch, solo: false },
-        Step::Writable,
+    ];
+    if writable {
+        steps.push(Step::Writable);
+    }
+    steps.extend([
         Step::UnitFiles(Mode::S),
         Step::Alert(format!("promoted to standalone, epoch {epoch}")),
         Step::Finish,
-    ]
+    ]);
+    steps
 }
 
 /// Promotion found in `state.toml` after a crash, or asked for again.
 pub fn resume_promotion(o: &Observed, epoch: u64) -> Plan {
-    if o.state.mode == Mode::S {
-        return Plan::act("finishing the promotion", become_standalone(epoch));
-    }
-    if o.vrrp != Some(Vrrp::Master) {
-        return Plan::act("the VIP is not here any more: standing by", vec![Step::Finish]);
-    }
-    match promote(o, epoch) {
-        Plan::Refuse(mut refusal) => {
-            refusal.steps.push(Step::Finish);
-            Plan::Refuse(refusal)
-        }
-        plan => plan,
+    let master = o.vrrp == Some(Vrrp::Master);
+    match (o.state.mode, o.state.role) {
+        (Mode::S, _) => match superseded(o) {
+            Some(why) => leave(&o.state, &why),
+            None => Plan::act("finishing the promotion", become_standalone(epoch, master)),
+        },
+        (Mode::Ap, Role::Standby) if master => match promote(o, epoch) {
+            Plan::Refuse(mut refusal) => {
+                refusal.steps.push(Step::Finish);
+                Plan::Refuse(refusal)
+            }
+            plan => plan,
+        },
+        _ => Plan::act("the VIP is not here any more: standing by", vec![Step::Finish]),
     }
 }
 
-fn stand_by(o: &Observed) -> Plan {
+pub fn stand_by(o: &Observed) -> Plan {
     let Ok(db) = &o.db else {
         return Plan::nothing("BACKUP: the database does not answer yet");
     };
@@ -112,10 +128,21 @@ fn stand_by(o: &Observed) -> Plan {
     }
     match &db.replica {
         None => steps.push(Step::Follow),
-        // Starting from both stopped costs the relay log (facts), but in BACKUP
-        // the active is there to send it again; the lease is void all the same,
-        // because the relay log's name changes with the SQL thread.
-        Some(replica) if replica.io == "No" && replica.sql_error.is_empty() => steps.push(Step::ResumeReplication),
+        Some(replica) if replica.cannot_receive() || !replica.sql_error.is_empty() => {
+            let error = if replica.sql_error.is_empty() { &replica.io_error } else { &replica.sql_error };
+            if steps.is_empty() {
+                return Plan::nothing(format!("BACKUP: replication has stopped by an error: {error}"));
+            }
+        }
+        // Starting from both stopped costs the relay log (facts): only when the
+        // active is there to send it again. With the SQL thread running, or still
+        // receiving, nothing is lost.
+        Some(replica) if replica.io == "No" && !replica.sql => {
+            if o.peer.as_ref().is_ok_and(Answer::serves) {
+                steps.push(Step::ResumeReplication);
+            }
+        }
+        Some(replica) if replica.io == "No" || !replica.sql => steps.push(Step::ResumeReplication),
         Some(_) => {}
     }
     if steps.is_empty() { Plan::nothing("BACKUP: standing by") } else { Plan::act("BACKUP: standing by", steps) }
@@ -123,9 +150,6 @@ fn stand_by(o: &Observed) -> Plan {
 
 /// Nobody else can serve: start again what failed and let keepalived take the VIP back.
 pub fn recover(o: &Observed) -> Plan {
-    if !o.started {
-        return Plan::nothing("stopped on purpose: the mode is kept");
-    }
     if o.shutting_down {
         return Plan::nothing("the machine is going down: the mode is kept");
     }

@@ -160,7 +160,7 @@ impl Node {
                 self.blocked = Some(now);
             }
         }
-        let (times, result) = self.run_all("refusing", &refusal.steps, true);
+        let (times, result) = self.run_all(&refusal.evidence, &refusal.steps, true);
         let said = format!("{}; {}", refusal.evidence, refusal.way);
         self.record(about, "refused", &said, &times);
         self.events.alert("refusal", &said);
@@ -203,7 +203,7 @@ impl Node {
     fn clean_up_request(&mut self) {
         let mut state = self.state();
         state.intention = None;
-        let rest = state.mode == Mode::M && state.epoch > 0;
+        let rest = state.mode == Mode::M && !state.is_fresh();
         if let Err(error) = self.save(state) {
             log::error!("{error:#}");
         }
@@ -300,7 +300,10 @@ impl Node {
         };
         let before = self.state();
         self.change(|state| {
-            if (state.mode, state.role, state.epoch) != (mode, role, epoch) {
+            // In `m` the role follows what is learnt of the peer; who entered it, and
+            // why, stays.
+            let entered = state.mode != mode || state.is_fresh();
+            if entered || (mode != Mode::M && (state.role, state.epoch) != (role, epoch)) {
                 (state.since, state.who, state.why) = (now(), who, why.to_owned());
             }
             (state.mode, state.role, state.epoch, state.solo) = (mode, role, epoch, solo);

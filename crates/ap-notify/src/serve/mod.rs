@@ -113,13 +113,8 @@ fn forget_other_boots(node: &mut Node) -> Result<()> {
     if matches!(intention, Intention::Leave { .. }) {
         return Ok(());
     }
-    let finished = matches!(intention, Intention::Promote { .. }) && state.mode == Mode::S;
     log::warn!("the machine went down while {intention}: dropped");
-    node.save(state)?;
-    if finished {
-        node.unit_files(Mode::S)?;
-    }
-    Ok(())
+    node.save(state)
 }
 
 impl Node {
