@@ -10,6 +10,8 @@ mod first_version;
 mod flaps;
 mod freeze;
 mod gateway;
+mod hooks;
+mod input;
 mod isolation;
 mod keepalived;
 mod lab;
@@ -21,6 +23,7 @@ mod power;
 mod relay;
 mod reseed;
 mod stale;
+mod standalone;
 mod standby;
 mod vip;
 mod vrrp;
@@ -38,6 +41,9 @@ pub fn all() -> Vec<Scenario> {
         gateway::SCENARIOS,
         isolation::SCENARIOS,
         keepalived::SCENARIOS,
+        hooks::SCENARIOS,
+        input::SCENARIOS,
+        standalone::SCENARIOS,
         lab::SCENARIOS,
         lag::SCENARIOS,
         modes::SCENARIOS,

@@ -1,5 +1,6 @@
 //! A request to ap-notify, from the command line to its exit code.
 
+mod damaged;
 mod pipe;
 
 use std::fmt;
@@ -109,6 +110,7 @@ pub fn run(context: &Context, verb: Verb, common: Common) -> Result<Exit> {
         let text = format!("--why is too long: the request has {} bytes, allowed are {MAX_LINE}", line.len());
         return Err(Failure::new(Exit::Usage, text).into());
     }
+    damaged::repair(&context.config, &request)?;
     let slow = context.config.database.start_timeout.get() + MARGIN;
     let silence = common.timeout.map_or(PATIENCE.max(slow).max(common.patience.unwrap_or_default()), Span::get);
     let limits = Limits { silence, total: silence.saturating_mul(TOTAL) };
@@ -125,6 +127,9 @@ pub fn run(context: &Context, verb: Verb, common: Common) -> Result<Exit> {
 
 fn dry_run(context: &Context, request: &Request, json: bool) -> Result<Exit> {
     host::locate(&context.config, None)?;
+    ap_notify::store::Store::new(&context.config)
+        .state()
+        .map_err(|error| error.context(Failure::new(Exit::Unavailable, "nothing can be planned")))?;
     match ap_notify::dry_run::dry_run(&context.path, request)? {
         Ok(steps) if json => output::data(&serde_json::json!({ "steps": steps }).to_string())?,
         Ok(steps) if steps.is_empty() => output::data("nothing to do")?,

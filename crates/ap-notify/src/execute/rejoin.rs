@@ -11,6 +11,7 @@ use ap_core::history;
 use ap_core::mode::Service;
 
 use super::refused;
+use super::reseed::copied;
 use crate::node::Node;
 use crate::store::remove_if_there;
 
@@ -103,7 +104,7 @@ impl Node {
         let own = self.status()?;
         self.look_at_peer(false);
         let (compared, extra) = match &self.shared.facts().heard.answer {
-            Ok(peer) => (history::compare(&own, peer), own.binlog_state.beyond(&peer.binlog_state)),
+            Ok(peer) => (history::compare(&own, peer, copied()), own.binlog_state.beyond(&peer.binlog_state)),
             Err(silence) => bail!("the peer does not answer any more: {silence}"),
         };
         let Err(forked) = compared else { return Ok(()) };

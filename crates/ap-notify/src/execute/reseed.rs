@@ -38,6 +38,19 @@ const SIZE: &str = "SELECT COALESCE(SUM(DATA_LENGTH), 0) FROM information_schema
 /// Users other than ours and MariaDB's own.
 const ROOT: [&str; 3] = ["--no-defaults", "--user=root", "--batch"];
 
+/// What becomes of that file when it is.
+const COPIED: &str = "ap-reseed-finished";
+
+/// Whether the data directory is a complete copy of the peer's.
+pub fn copied() -> bool {
+    data_directory().join(COPIED).exists()
+}
+
+/// Whether the data directory is a copy that was interrupted.
+pub fn unfinished() -> bool {
+    data_directory().join(UNFINISHED).exists()
+}
+
 impl Node {
     /// Copies the peer's data over this node's. The database is stopped before.
     pub fn reseed(&mut self) -> Result<()> {
@@ -80,7 +93,9 @@ impl Node {
         // reports, instead of not at all, which nobody would.
         self.stream(client("mariadb-dump", options, &["--system=users", "--insert-ignore"]), 0)?;
         self.as_root(&format!("FLUSH PRIVILEGES;\n{accounts}"))?;
-        remove_if_there(&data_directory().join(UNFINISHED))
+        let data = data_directory();
+        fs::rename(data.join(UNFINISHED), data.join(COPIED))
+            .with_context(|| format!("failed to mark the copy in {} as complete", data.display()))
     }
 
     /// Host and password of the peer in a file, never on a command line.

@@ -6,6 +6,8 @@ use anyhow::{Context, Result, bail};
 use ap_core::mode::{Mode, Service};
 use ap_systemd::FileChange;
 
+use super::refused;
+use super::reseed::unfinished;
 use crate::node::Node;
 
 /// Longest stop in the ordinary way; a database writes its buffers out.
@@ -26,8 +28,15 @@ impl Node {
         self.units.fence(&self.config.database.unit, FENCE).context("failed to fence the database")
     }
 
-    /// Starts a service and waits until it does its work, not only runs.
+    /// Starts a service and waits until it does its work, not only runs. A copy of
+    /// the peer's data that was interrupted looks like a database and is half of one.
     pub fn start(&mut self, service: Service) -> Result<()> {
+        if service == Service::Database && unfinished() {
+            return Err(refused(
+                "the data directory holds a copy of the peer's data that was interrupted",
+                "`ap-mode set ap --reseed` begins it anew",
+            ));
+        }
         let until = Instant::now() + self.start_limit(service);
         self.start_unit(service)?;
         match service {

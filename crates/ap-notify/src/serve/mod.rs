@@ -24,10 +24,13 @@ use ap_systemd::notify::{self, READY, WATCHDOG};
 
 use crate::node::Node;
 use crate::shared::timing;
+use crate::store::Store;
 use inbox::Inbox;
 
 /// How often the protection is looked at.
 const TICK: Duration = Duration::from_millis(100);
+/// Pause before this program gives up its start, to be started again.
+const RETRY: Duration = Duration::from_secs(2);
 /// How often what is gets compared with what should be.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -36,7 +39,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// # Errors
 /// The node cannot be opened, or the sockets of systemd are missing.
 pub fn run(config_path: &Path) -> Result<()> {
-    let mut node = Node::open(config_path)?;
+    let mut node = Node::open(config_path).inspect_err(|_| fail_closed(config_path))?;
     // Killed while it had made the peer unreachable: undone first of all.
     node.net.unblock(node.peer.address)?;
     let (lines, receiver) = mpsc::channel();
@@ -81,6 +84,17 @@ pub fn run(config_path: &Path) -> Result<()> {
             looked = ap_host::boottime();
         }
     }
+}
+
+/// A node that cannot know what it is gives the VIP away. systemd starts this
+/// program again at once; there is no hurry to fail ten times a second.
+fn fail_closed(config_path: &Path) {
+    if let Ok(config) = ap_host::load_config(config_path)
+        && let Err(error) = Store::new(&config).set_fault(ap_core::mode::Fault::Role, true)
+    {
+        log::error!("{error:#}");
+    }
+    std::thread::sleep(RETRY);
 }
 
 /// A descriptor handed over by systemd.

@@ -2,7 +2,7 @@
 //! the peer, the gateway, and the FIFO.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ap_core::config::{Config, Host};
-use ap_core::message::{MAX_LINE, Message};
+use ap_core::message::{BadLine, MAX_LINE, Message};
 use ap_core::plan::Cause;
 use ap_net::{Kernel, Net, Question};
 
@@ -45,11 +45,12 @@ pub fn fifo(fifo: File, instance: String, lines: Sender<Message>, events: Events
         let mut reader = BufReader::with_capacity(MAX_LINE, fifo);
         let mut line = Vec::new();
         loop {
-            line.clear();
-            match reader.read_until(b'\n', &mut line) {
+            match reader.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut line) {
                 // Opened for reading and writing by systemd, the pipe has no end.
                 Ok(0) => thread::sleep(Duration::from_millis(100)),
-                Ok(_) => match Message::parse(&String::from_utf8_lossy(&line), &instance) {
+                // Garbage without an end: only what may be a line at its end is kept.
+                Ok(_) if !line.ends_with(b"\n") => drop(line.drain(..line.len().saturating_sub(MAX_LINE))),
+                Ok(_) => match understand(&String::from_utf8_lossy(&line), &instance) {
                     Ok(Some(message)) => {
                         let word = word(&message);
                         // The executor first, the history after.
@@ -68,8 +69,26 @@ pub fn fifo(fifo: File, instance: String, lines: Sender<Message>, events: Events
                     thread::sleep(Duration::from_millis(100));
                 }
             }
+            if line.ends_with(b"\n") {
+                line.clear();
+            }
         }
     })
+}
+
+/// A message, also behind what somebody wrote without a newline: that must not
+/// cost keepalived's word.
+fn understand(line: &str, instance: &str) -> Result<Option<Message>, BadLine> {
+    let understood = Message::parse(line, instance);
+    if understood.is_ok() {
+        return understood;
+    }
+    let starts = ["INSTANCE \"", "GROUP \"", "UNIT ", "{\"id\":"];
+    let last = starts.into_iter().filter_map(|start| line.rfind(start)).max();
+    match last.filter(|at| *at > 0).map(|at| Message::parse(&line[at..], instance)) {
+        Some(Ok(message)) => Ok(message),
+        _ => understood,
+    }
 }
 
 /// What came, unless it is a request: those are recorded with what became of them.
@@ -147,4 +166,27 @@ pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
         .spawn(body)
         .with_context(|| format!("failed to start the {name} thread"))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use ap_core::mode::{Service, Vrrp};
+
+    use super::*;
+
+    #[test]
+    fn what_stands_behind_garbage_is_understood() {
+        let table = [
+            ("INSTANCE \"ap\" MASTER 254\n", Ok(Some(Message::Vrrp(Vrrp::Master)))),
+            ("junkINSTANCE \"ap\" FAULT 254\n", Ok(Some(Message::Vrrp(Vrrp::Fault)))),
+            ("UNIT dUNIT api started\n", Ok(Some(Message::Started(Service::Api)))),
+            ("junkINSTANCE \"other\" FAULT 254\n", Ok(None)),
+        ];
+        for (line, expected) in table {
+            assert_eq!(understand(line, "ap"), expected, "{line}");
+        }
+        for line in ["junk", "junkINSTANCE \"ap\" SLAVE 1", "\u{fffd}\u{0}"] {
+            assert!(understand(line, "ap").is_err(), "{line}");
+        }
+    }
 }
