@@ -1,6 +1,7 @@
 //! Takes down a lab by its id, also one whose program crashed.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -152,10 +153,18 @@ pub fn remove_groups(group: &Path) -> Result<()> {
     for child in children(group) {
         remove_groups(&child)?;
     }
-    if group.exists() {
-        fs::remove_dir(group).with_context(|| format!("failed to remove {}", group.display()))?;
+    // The dead leave their group only when the kernel has taken down what they held.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        match fs::remove_dir(group) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::ResourceBusy && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(error) => return Err(error).with_context(|| format!("failed to remove {}", group.display())),
+        }
     }
-    Ok(())
 }
 
 /// Control groups directly below `group`.
