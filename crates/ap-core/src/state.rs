@@ -8,7 +8,7 @@ use crate::mode::{Mode, Role};
 const INSTALL: &str = "install";
 
 /// What a node is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct State {
     /// The mode.
@@ -40,7 +40,7 @@ pub struct State {
 }
 
 /// Something begun and not finished.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Intention {
     /// Standby becoming standalone, with the epoch it will have.

@@ -105,11 +105,13 @@ impl Shared {
 
 impl Facts {
     /// Takes in a look at the database that began at `seen`, unless a later one
-    /// is known: two threads look, and the slower may have begun earlier.
-    pub fn see_db(&mut self, seen: Duration, db: Result<DbStatus, String>) {
-        if seen >= self.db_seen {
+    /// is known: two threads look, and the slower may have begun earlier. Whether it was taken.
+    pub fn see_db(&mut self, seen: Duration, db: Result<DbStatus, String>) -> bool {
+        let newer = seen >= self.db_seen;
+        if newer {
             (self.db_seen, self.db) = (seen, db);
         }
+        newer
     }
 
     /// Takes in whether each acknowledged write is on both nodes, and why.
@@ -125,7 +127,7 @@ impl Facts {
         let s = &self.state;
         let db = self.db.as_ref().ok();
         let replica = db.and_then(|db| db.replica.as_ref());
-        let promoting = matches!(s.intention, Some(Intention::Promote { .. }));
+        let promoting = matches!(s.intention, Some(Intention::Promote { .. })) || self.standby.promoting();
         Answer {
             host: own.name.clone(),
             codename: config.codename.clone(),
@@ -182,5 +184,10 @@ impl Facts {
 
 /// The configured lengths of time.
 pub fn timing(config: &Config) -> Timing {
-    Timing { lease: config.pair.lease.get(), gap: config.pair.gap.get(), stall: config.pair.stall.get() }
+    Timing {
+        lease: config.pair.lease.get(),
+        gap: config.pair.gap.get(),
+        takeover: config.keepalived.advert_interval.get() * 3,
+        stall: config.pair.stall.get(),
+    }
 }

@@ -51,12 +51,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<bool> {
 }
 
 fn report(bench: &mut Bench<'_>, cases: &[Fault]) -> Result<bool> {
-    let mut kept: Vec<(Fault, Case<Round>)> = Vec::new();
-    for fault in cases {
-        if let Some(case) = bench.store.kept(fault.name)? {
-            kept.push((*fault, case));
-        }
-    }
+    let kept = bench.store.all(cases)?;
     let text = table::failover(bench.store.section(), &kept);
     bench.store.write("table.txt", &text)?;
     bench.store.write("timeline.svg", &svg::timeline("ap", &kept))?;
@@ -91,19 +86,7 @@ fn measure_case(bench: &mut Bench<'_>, ours: &mut Ours, fault: &Fault, build: &s
         }
         match round(&pair, fault) {
             Ok(round) => {
-                writeln!(
-                    bench.out,
-                    "{:<18} {:>2}/{}  http {:>7.0} ms  sql {:>7.0} ms  acked {:>6}  missing {}  load {:.1}, pressure {:.0} %",
-                    fault.name,
-                    case.rounds.len() + 1,
-                    bench.options.rounds,
-                    round.http_ms,
-                    round.sql_ms,
-                    round.acknowledged,
-                    round.missing,
-                    round.load,
-                    round.pressure
-                )?;
+                bench.said(fault.name, case.rounds.len() + 1, bench.options.rounds, &round)?;
                 if round.missing > 0 {
                     ours.give_up(&pair, fault.name)?;
                 }

@@ -4,12 +4,14 @@
 //! run that was cut short goes on where it stopped.
 
 mod calm;
+mod checks;
 mod clients;
 mod clock;
 mod failover;
 mod faults;
 mod phases;
 mod round;
+mod shell;
 mod stats;
 mod store;
 mod svg;
@@ -22,6 +24,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::lab::Lab;
+use round::Round;
 use store::Store;
 
 /// Sections, and how many rounds they have; faults and what they mean are in `faults.rs`.
@@ -45,7 +48,7 @@ pub struct Options {
     /// Where results are kept.
     #[arg(long, default_value = "target/bench", value_name = "DIRECTORY")]
     pub results: PathBuf,
-    /// Sections: failover. Default: all.
+    /// Sections: failover, checks, shell. Default: all.
     pub sections: Vec<String>,
 }
 
@@ -62,7 +65,11 @@ struct Section {
     run: fn(&mut Bench<'_>) -> Result<bool>,
 }
 
-const SECTIONS: &[Section] = &[Section { name: "failover", run: failover::run }];
+const SECTIONS: &[Section] = &[
+    Section { name: "failover", run: failover::run },
+    Section { name: "checks", run: checks::run },
+    Section { name: "shell", run: shell::run },
+];
 
 /// What the sections share.
 struct Bench<'a> {
@@ -70,6 +77,18 @@ struct Bench<'a> {
     new_lab: &'a dyn Fn() -> Result<Lab>,
     store: Store,
     out: &'a mut dyn Write,
+}
+
+impl Bench<'_> {
+    /// One line for each round, so that one sees that it goes on.
+    fn said(&mut self, fault: &str, number: usize, of: usize, round: &Round) -> Result<()> {
+        writeln!(
+            self.out,
+            "{fault:<18} {number:>2}/{of}  http {:>7.0} ms  sql {:>7.0} ms  acked {:>6}  missing {}  load {:.1}, pressure {:.0} %",
+            round.http_ms, round.sql_ms, round.acknowledged, round.missing, round.load, round.pressure
+        )?;
+        Ok(self.out.flush()?)
+    }
 }
 
 /// Runs the sections chosen; whether all went as it must.

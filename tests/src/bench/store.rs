@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::faults::Fault;
+use super::round::Round;
 use crate::command::host;
 use crate::lab::Lab;
 use crate::machine;
@@ -58,6 +60,13 @@ impl Store {
         let case = serde_json::from_str(&text)
             .with_context(|| format!("{} is of another version of the bench: --again", path.display()))?;
         Ok(Some(case))
+    }
+
+    /// What is kept of these faults.
+    pub fn all(&self, faults: &[Fault]) -> Result<Vec<(Fault, Case<Round>)>> {
+        let kept = faults.iter().map(|fault| Ok((*fault, self.kept(fault.name)?)));
+        let kept = kept.collect::<Result<Vec<(Fault, Option<_>)>>>()?;
+        Ok(kept.into_iter().filter_map(|(fault, case)| Some((fault, case?))).collect())
     }
 
     /// What is kept of a case of this build, or an empty one.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::checks::{self, Turn};
 use super::faults::Fault;
 use super::phases::COLUMNS;
 use super::round::Round;
@@ -52,6 +53,46 @@ pub fn failover(title: &str, cases: &[(Fault, Case<Round>)]) -> String {
     text
 }
 
+/// Another kind of pair beside ours.
+pub fn compared(title: &str, theirs: &[(Fault, Case<Round>)], ours: &[(Fault, Case<Round>)]) -> String {
+    let mut text = String::new();
+    if let Some((_, case)) = theirs.first() {
+        let _ = writeln!(text, "{title}: {}\n", case.machine);
+    }
+    text.push_str("Milliseconds without acknowledged writes, over HTTP or SQL: median (least - greatest).\n\n");
+    let _ = writeln!(
+        text,
+        "{:<18}{:>7}{:>26}{:>9}{:>12}{:>22}{:>8}{:>8}{:>10}",
+        "fault", "rounds", title, "lost", "both write", "ours", "ratio", "load", "pressure"
+    );
+    let shown = |case: &Case<Round>| {
+        let figures = case.figures(Round::outage_ms);
+        (median(&figures), format!("{:.0} ({:.0} - {:.0})", median(&figures), least(&figures), greatest(&figures)))
+    };
+    for (fault, case) in theirs {
+        let (theirs, words) = shown(case);
+        let (ours, our_words) = match ours.iter().find(|(other, _)| other.name == fault.name) {
+            Some((_, case)) => shown(case),
+            None => (f64::NAN, "-".to_owned()),
+        };
+        let lost: usize = case.rounds.iter().map(|round| round.missing).sum();
+        let _ = writeln!(
+            text,
+            "{:<18}{:>7}{words:>26}{lost:>9}{:>9.0} ms{our_words:>22}{:>8.1}{:>8}{:>10}",
+            fault.name,
+            case.rounds.len(),
+            greatest(&case.figures(|round| round.overlap_ms)),
+            theirs / ours,
+            range(case, |round| round.load),
+            range(case, |round| round.pressure)
+        );
+        for error in &case.errors {
+            let _ = writeln!(text, "  never served: {error}");
+        }
+    }
+    text
+}
+
 /// Least to greatest.
 fn range(case: &Case<Round>, figure: fn(&Round) -> f64) -> String {
     let figures = case.figures(figure);
@@ -80,4 +121,57 @@ fn phases(text: &mut String, cases: &[(Fault, Case<Round>)]) {
             format!("{:.0} ({:.0} - {:.0})", median(&promotions), least(&promotions), greatest(&promotions))
         );
     }
+}
+
+/// What a run of each check costs, and the ratios that are aimed at.
+pub fn checks(case: &Case<Turn>) -> String {
+    let mut text = format!("checks: {}\n{}\n\n", case.build, case.machine);
+    let loads = case.figures(|turn| turn.load);
+    let pressure = case.figures(|turn| turn.pressure);
+    let _ = writeln!(
+        text,
+        "{} turns of 50 runs; load {:.0}-{:.0}, pressure {:.0}-{:.0} %. Median (least); ratios of medians.\n",
+        case.rounds.len(),
+        least(&loads),
+        greatest(&loads),
+        least(&pressure),
+        greatest(&pressure)
+    );
+    let _ = writeln!(
+        text,
+        "{:<12}{:>18}{:>18}{:>14}{:>10}{:>12}{:>14}",
+        "program", "wall ms", "CPU ms", "instructions", "peak KiB", "x empty CPU", "shell / ours"
+    );
+    let empty = checks::middle(case, "empty", |cost| Some(cost.cpu_ms)).unwrap_or(f64::NAN);
+    let mut daily = 0.0;
+    let shells = checks::names().map(|name| format!("shell {name}"));
+    let programs = ["empty"].into_iter().chain(checks::names()).chain(shells.iter().map(String::as_str));
+    for name in programs {
+        let cpu = checks::middle(case, name, |cost| Some(cost.cpu_ms)).unwrap_or(f64::NAN);
+        let both = |figure: fn(&checks::Cost) -> Option<f64>| {
+            let of = |value: Option<f64>| value.unwrap_or(f64::NAN);
+            format!("{:.2} ({:.2})", of(checks::middle(case, name, figure)), of(checks::best(case, name, figure)))
+        };
+        let shown = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.0}"));
+        let shell = checks::middle(case, &format!("shell {name}"), |cost| Some(cost.cpu_ms));
+        if shell.is_some() {
+            daily += cpu * 86.4;
+        }
+        let _ = writeln!(
+            text,
+            "{name:<12}{:>18}{:>18}{:>14}{:>10}{:>12.1}{:>14}",
+            both(|cost| Some(cost.wall_ms)),
+            both(|cost| Some(cost.cpu_ms)),
+            shown(checks::middle(case, name, |cost| cost.instructions)),
+            shown(checks::middle(case, name, |cost| cost.peak_kib)),
+            cpu / empty,
+            shell.map_or_else(|| "-".to_owned(), |shell| format!("{:.1}", shell / cpu))
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\nAll three each second: {daily:.0} s of processor time a day, {:.2} % of one core.",
+        daily / 864.0
+    );
+    text
 }

@@ -14,6 +14,7 @@ mod hooks;
 mod input;
 mod isolation;
 mod keepalived;
+mod kill;
 mod lab;
 mod lag;
 mod modes;
@@ -22,6 +23,7 @@ mod operator;
 mod power;
 mod relay;
 mod reseed;
+mod round;
 mod stale;
 mod standalone;
 mod standby;
@@ -44,6 +46,7 @@ pub fn all() -> Vec<Scenario> {
         hooks::SCENARIOS,
         input::SCENARIOS,
         standalone::SCENARIOS,
+        kill::SCENARIOS,
         lab::SCENARIOS,
         lag::SCENARIOS,
         modes::SCENARIOS,
@@ -52,6 +55,7 @@ pub fn all() -> Vec<Scenario> {
         power::SCENARIOS,
         relay::SCENARIOS,
         reseed::SCENARIOS,
+        round::SCENARIOS,
         stale::SCENARIOS,
         standby::SCENARIOS,
         vip::SCENARIOS,

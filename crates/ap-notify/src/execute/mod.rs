@@ -71,7 +71,12 @@ impl Node {
             Plan::Act { why, steps } => self.act(cause, &about, &why, &steps),
         }
         self.request = None;
-        self.shared.facts().doing.clear();
+        let mut facts = self.shared.facts();
+        facts.doing.clear();
+        // Claimed by `observe`, and nothing came of it or it is finished.
+        if !matches!(facts.state.intention, Some(Intention::Promote { .. })) {
+            facts.standby.release();
+        }
     }
 
     fn act(&mut self, cause: &Cause, about: &Event, why: &str, steps: &[Step]) {
@@ -190,7 +195,13 @@ impl Node {
         let _lease = self.shared.lease();
         // Off the disk first: what is given up never comes back.
         let kept = self.store.set_lease(None);
-        self.shared.facts().standby.void(&format!("a promotion was abandoned: {error:#}"));
+        {
+            let mut facts = self.shared.facts();
+            facts.standby.void(&format!("a promotion was abandoned: {error:#}"));
+            if kept.is_ok() {
+                facts.standby.forgotten();
+            }
+        }
         self.refused = Some(ap_host::boottime());
         state.intention = None;
         if let Err(error) = kept.and_then(|()| self.store.set_fault(Fault::Role, true)).and_then(|()| self.save(state))
@@ -279,7 +290,9 @@ impl Node {
         self.active = None;
         let _lease = self.shared.lease();
         self.store.set_lease(None)?;
-        self.shared.facts().standby.void("the services were stopped");
+        let mut facts = self.shared.facts();
+        facts.standby.void("the services were stopped");
+        facts.standby.forgotten();
         Ok(())
     }
 

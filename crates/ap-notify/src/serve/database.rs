@@ -33,8 +33,10 @@ pub fn watch(config: Arc<Config>, credentials: Credentials, shared: Arc<Shared>)
             let relay = status.as_ref().map(|status| relay(&boot, status)).unwrap_or_default();
             let answers = status.is_ok();
             let mut facts = shared.facts();
-            facts.see_db(seen, status);
-            facts.relay = relay;
+            // The executor looks as well; the later look counts.
+            if facts.see_db(seen, status) {
+                facts.relay = relay;
+            }
             let lost = facts.standby.lost(&facts.relay);
             drop(facts);
             if lost {
@@ -56,7 +58,11 @@ fn give_up_lease(shared: &Shared, store: &Store) {
     }
     drop(facts);
     match store.set_lease(None) {
-        Ok(()) => shared.facts().standby.void("the relay log was lost or begun anew since the active granted"),
+        Ok(()) => {
+            let mut facts = shared.facts();
+            facts.standby.void("the relay log was lost or begun anew since the active granted");
+            facts.standby.forgotten();
+        }
         Err(error) => log::warn!("{error:#}"),
     }
 }
