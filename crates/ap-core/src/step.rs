@@ -48,6 +48,8 @@ pub enum Step {
     RemoveVip,
     /// Put the VIP back that keepalived believes to hold.
     RestoreVip,
+    /// Run the fence command, if there is one; where it is required its failure forbids to go on.
+    FencePeer,
     /// Stop the replication IO thread; the old active can get no acknowledgement from here on.
     StopReceiving,
     /// Wait until everything received is applied, by GTID. Gives way to nothing but a better word.
@@ -130,6 +132,8 @@ impl Step {
             )),
             Self::RestoreVip => one(format!("ADDR  add {}/32", config.vip)),
             Self::RemoveVip => one(format!("ADDR  remove {}/32", config.vip)),
+            Self::FencePeer if config.fence.command.is_empty() => one("FENCE no command".into()),
+            Self::FencePeer => one(format!("FENCE {} {peer}", config.fence.command.join(" "))),
             Self::StopReceiving => sql(sql::stop_io()),
             Self::Drain => one("WAIT  until all that was received is applied (MASTER_GTID_WAIT)".into()),
             Self::Confirm => one(format!("ASK   {peer}: a lease alive, or the word of a fenced active")),

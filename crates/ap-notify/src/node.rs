@@ -52,6 +52,8 @@ pub struct Node {
     pub request: Option<String>,
     /// When the last step ended (time since boot).
     pub acted: Duration,
+    /// The fence command since the peer fell silent.
+    pub fence: crate::execute::fence::Fence,
     /// When a promotion was last refused (time since boot).
     pub refused: Option<Duration>,
     /// When it was refused because VRRP does not get through.
@@ -92,6 +94,7 @@ impl Node {
             db: Box::new(MariaDb::new(&config.database.socket, &credentials, config.database.timeout.get())),
             request: None,
             acted: Duration::ZERO,
+            fence: crate::execute::fence::Fence::default(),
             refused: None,
             blocked: None,
             cut_off: None,

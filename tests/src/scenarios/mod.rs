@@ -6,6 +6,7 @@ mod api;
 mod boot;
 mod both_off;
 mod database;
+mod fence;
 mod first_version;
 mod flaps;
 mod freeze;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Scenario> {
         boot::SCENARIOS,
         both_off::SCENARIOS,
         database::SCENARIOS,
+        fence::SCENARIOS,
         first_version::SCENARIOS,
         flaps::SCENARIOS,
         freeze::SCENARIOS,

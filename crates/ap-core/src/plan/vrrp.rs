@@ -70,7 +70,11 @@ fn promote(o: &Observed, epoch: u64) -> Plan {
     if let Err(refusal) = guard::promotion(o) {
         return refusal.into();
     }
-    let mut steps = vec![Step::Intend(Intention::Promote { epoch }), Step::StopReceiving, Step::Drain, Step::Confirm];
+    let mut steps = vec![Step::Intend(Intention::Promote { epoch })];
+    if o.peer.is_err() {
+        steps.push(Step::FencePeer);
+    }
+    steps.extend([Step::StopReceiving, Step::Drain, Step::Confirm]);
     steps.extend(become_standalone(epoch, true));
     let evidence = match &o.peer {
         Ok(peer) if peer.fenced => format!("{} has fenced itself", peer.host),

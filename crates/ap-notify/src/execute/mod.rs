@@ -3,11 +3,13 @@
 //!
 //! - `units.rs`: services and unit files.
 //! - `data.rs`: replication, drain, read-only.
+//! - `fence.rs`: the command that switches the other machine off.
 //! - `wait.rs`: for the peer, for protection.
 //! - `relay.rs`: keeps relay logs that could not be applied.
 //! - `rejoin.rs`: truncating, comparing histories, reseeding.
 
 mod data;
+pub mod fence;
 mod rejoin;
 mod relay;
 mod reseed;
@@ -250,6 +252,7 @@ impl Node {
             Step::UnitFiles(mode) => self.unit_files(*mode),
             Step::RemoveVip => crate::hook::remove_vip(&self.config),
             Step::RestoreVip => self.net.add_address(&self.own.nic, self.config.vip),
+            Step::FencePeer => self.fence_peer(),
             Step::StopReceiving => self.stop_receiving(),
             Step::Drain => self.drain(),
             Step::Confirm => self.confirm(),

@@ -22,7 +22,8 @@ impl Node {
             self.unprotected("not serving");
             return;
         }
-        let orders = {
+        let fence_missing = self.fence_missing();
+        let (orders, fence, heard) = {
             let mut facts = self.shared.facts();
             // Read behind the lock: whoever was held up between the clock and the
             // lock would date the last grant too early.
@@ -40,17 +41,26 @@ impl Node {
                 peer: facts.heard.answer.as_ref().ok(),
                 gateway: facts.gateway,
                 epoch: state.epoch,
-                fence_missing: false,
+                fence_missing,
             };
+            // Only silence calls for the fence, and only once nothing else is missing.
+            let free = View { fence_missing: false, ..view.clone() };
+            let silent = view.peer.is_none();
+            let fence = fence_missing && silent && active.clone().step(now, &free).contains(&Order::Solo(true));
             let orders = active.step(now, &view);
             // A grant ends here and now, whatever the orders take; a new one begins
             // when they have been obeyed.
             if active.grant().is_none() || active.grant() != facts.grant.as_deref() {
                 facts.grant = None;
             }
-            orders
+            (orders, fence, !silent)
         };
         self.active = Some(active);
+        if fence {
+            self.fence_start();
+        } else if heard {
+            self.fence_forget();
+        }
         for order in orders {
             if let Err(error) = self.obey(&order) {
                 log::error!("{order:?}: {error:#}");
