@@ -89,7 +89,7 @@ impl World {
                 );
                 self.vip = true;
             }
-            Step::Alert(_) => {}
+            Step::Alert(_) | Step::FencePeer => {}
             Step::Reseed => {
                 need(self.peer_serves() && self.files[1] != "masked")?;
                 self.run(Service::Database, true, true);
