@@ -14,8 +14,8 @@ use crate::wait::{Seen, wait_for};
 
 /// Scenarios of this file.
 ///
-/// Red without `Step::Drain` in the promotion: the new active serves at once and
-/// lacks what it had not applied. Red, too, when the drain stops all of
+/// Meant to fail without `Step::Drain` in the promotion: the new active serves at once and
+/// lacks what it had not applied; and when the drain stops all of
 /// replication instead of the IO thread.
 pub const SCENARIOS: &[Scenario] = &[
     protected("F11", "standby-locked", |pair| behind(pair, Lag::Lock, Duration::from_secs(4))),

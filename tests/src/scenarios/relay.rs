@@ -18,7 +18,7 @@ use crate::wait::{equals, holds, wait_for};
 
 /// Scenarios of this file.
 ///
-/// Red when a relay log is not told from its successor (`database::relay` naming
+/// Meant to fail when a relay log is not told from its successor (`database::relay` naming
 /// the boot only): the standby then promotes on a relay log that MariaDB has
 /// thrown away, acknowledged writes and all.
 pub const SCENARIOS: &[Scenario] = &[

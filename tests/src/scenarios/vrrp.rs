@@ -18,7 +18,7 @@ use crate::wait::{equals, holds, wait_for};
 /// Scenarios of this file.
 ///
 /// Without the question (the guard's `peer.holds_on()` removed) the standby
-/// promotes on its lease and these fail.
+/// would promote on its lease.
 pub const SCENARIOS: &[Scenario] = &[
     protected("F19", "vrrp-blocked-both-ways", |pair| vrrp_blocked(pair, Direction::Both)),
     protected("F19", "vrrp-blocked-towards-standby", |pair| vrrp_blocked(pair, Direction::In)),

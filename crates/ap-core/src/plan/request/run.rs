@@ -45,8 +45,11 @@ fn start_standby(o: &Observed) -> Plan {
 /// Half of a pair needs the peer's word; a standalone node only no word against it.
 fn start_active(request: &Request, o: &Observed) -> Plan {
     let s = &o.state;
-    let silence_will_do = s.mode == Mode::S && o.peer.is_err();
-    if let Err(refusal) = guard::serving(o, request.force || silence_will_do) {
+    // A peer of an older epoch is no word against it: it fences itself on hearing
+    // of this node's, and until then acknowledges nothing alone (F18).
+    let none_against =
+        s.mode == Mode::S && o.peer.as_ref().map_or(true, |peer| peer.epoch < s.epoch && !peer.promoting);
+    if let Err(refusal) = guard::serving(o, request.force || none_against) {
         return refusal.into();
     }
     let mut steps = vec![Step::Start(Service::Database), Step::SemiSync(!s.alone())];

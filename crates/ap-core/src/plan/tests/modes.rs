@@ -130,6 +130,8 @@ fn start() {
         Cause::Request(request)
     };
     let newer = |o: Observed| o.peer(|peer| (peer.mode, peer.epoch) = (M, 2));
+    let stale =
+        |o: Observed| o.peer(|peer| (peer.mode, peer.role, peer.epoch, peer.writable) = (Ap, Active, 0, Some(true)));
     let other = |o: Observed| o.peer(|peer| (peer.mode, peer.role, peer.writable) = (S, Active, Some(true)));
     check(vec![
         ("active", node(Ap, Active, false).stopped(), ask(Verb::Start), &active),
@@ -142,6 +144,7 @@ fn start() {
         ("s, at boot, silence", node(S, Active, false).stopped().alone(), boot("at"), &s),
         ("s, peer serves", other(node(S, Active, false).stopped()), boot("boot"), "refuse"),
         ("s, peer promoted", newer(node(S, Active, false).stopped()), boot("boot"), "refuse, leave"),
+        ("s, its stale twin is back first", stale(node(S, Active, false).stopped()), boot("boot"), &s),
         ("active, peer promoted", newer(node(Ap, Active, false).stopped()), ask(Verb::Start), "refuse, leave"),
         ("m", node(M, Standby, false), ask(Verb::Start), "refuse"),
         ("started", node(S, Active, false), ask(Verb::Start), "nothing"),
