@@ -2,11 +2,13 @@
 
 use crate::scenario::Scenario;
 
+mod adopt;
 mod api;
 mod boot;
 mod both_off;
 mod database;
 mod fence;
+mod elsewhere;
 mod first_version;
 mod flaps;
 mod freeze;
@@ -16,6 +18,7 @@ mod input;
 mod isolation;
 mod keepalived;
 mod kill;
+mod killed;
 mod lab;
 mod lag;
 mod modes;
@@ -34,11 +37,13 @@ mod vrrp;
 /// All of them.
 pub fn all() -> Vec<Scenario> {
     [
+        adopt::SCENARIOS,
         api::SCENARIOS,
         boot::SCENARIOS,
         both_off::SCENARIOS,
         database::SCENARIOS,
         fence::SCENARIOS,
+        elsewhere::SCENARIOS,
         first_version::SCENARIOS,
         flaps::SCENARIOS,
         freeze::SCENARIOS,
@@ -49,6 +54,7 @@ pub fn all() -> Vec<Scenario> {
         input::SCENARIOS,
         standalone::SCENARIOS,
         kill::SCENARIOS,
+        killed::SCENARIOS,
         lab::SCENARIOS,
         lag::SCENARIOS,
         modes::SCENARIOS,

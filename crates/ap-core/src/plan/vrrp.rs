@@ -29,7 +29,7 @@ pub fn plan(vrrp: Vrrp, o: &Observed) -> Plan {
         _ if !o.started => Plan::nothing(format!("{vrrp} on a node that is not started: recorded")),
 
         (Mode::S, _, Vrrp::Master) | (Mode::Ap, Role::Active, Vrrp::Master) => serve(o),
-        (Mode::Ap, Role::Standby, Vrrp::Master) => promote(o, s.epoch + 1),
+        (Mode::Ap, Role::Standby, Vrrp::Master) => promote(o, followed(o) + 1),
 
         (Mode::S, _, Vrrp::Backup) | (Mode::Ap, Role::Active, Vrrp::Backup) => {
             Plan::nothing("nobody is newer: keepalived is about to hand the VIP back")
@@ -64,6 +64,11 @@ fn serve(o: &Observed) -> Plan {
     let protected = o.state.mode == Mode::Ap && !o.state.solo;
     steps.extend([Step::SemiSync(protected), Step::Writable]);
     Plan::act("MASTER: this node serves", steps)
+}
+
+/// The epoch a promotion counts on from.
+fn followed(o: &Observed) -> u64 {
+    o.state.epoch.max(o.peer.as_ref().map_or(0, |peer| peer.epoch))
 }
 
 fn promote(o: &Observed, epoch: u64) -> Plan {

@@ -206,11 +206,12 @@ impl Standby {
             return Err("the relay log was lost or begun anew while it was drained".into());
         }
         match peer {
+            // Its word names this relay log; that its epoch is followed may not be written yet.
+            Some(peer) if peer.fenced && peer.grant.as_deref() == Some(relay) => return Ok(()),
             Some(peer) if peer.epoch > epoch => {
                 return Err(format!("{} has epoch {}, this node {epoch}", peer.host, peer.epoch));
             }
             Some(peer) if peer.serves() && peer.solo => return Err(format!("{} went on alone meanwhile", peer.host)),
-            Some(peer) if peer.fenced && peer.grant.as_deref() == Some(relay) => return Ok(()),
             Some(_) => {}
             None if gateway == Gateway::Silent => {
                 return Err("neither the peer nor the gateway answers: this node is cut off".into());

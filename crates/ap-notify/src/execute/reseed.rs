@@ -38,6 +38,8 @@ const SIZE: &str = "SELECT COALESCE(SUM(DATA_LENGTH), 0) FROM information_schema
 /// Users other than ours and MariaDB's own.
 const ROOT: [&str; 3] = ["--no-defaults", "--user=root", "--batch"];
 
+/// What each server has written, long ago perhaps: an adopted one had another id.
+const BINLOG_STATE: &str = "SELECT @@GLOBAL.gtid_binlog_state";
 /// What becomes of that file when it is.
 const COPIED: &str = "ap-reseed-finished";
 
@@ -68,12 +70,14 @@ impl Node {
                 .context("the peer's database does not let this node read")
         };
         let schemas = ask(SCHEMAS)?;
+        // Before the copy, which then has all of it and more.
+        let history = binlog_state(&ask(BINLOG_STATE)?)?;
         let size = ask(SIZE)?.trim().parse().unwrap_or(0);
         self.fresh_data_directory()?;
         // Not `start`: it waits until our own account is let in, which is made only now.
         self.start_unit(Service::Database)?;
         let accounts = self.accounts();
-        self.as_root(&format!("RESET MASTER;\n{accounts}"))?;
+        self.as_root(&format!("RESET MASTER;\n{history}{accounts}"))?;
         let schemas: Vec<&str> = schemas.lines().collect();
         let common = [
             "--single-transaction",
@@ -251,6 +255,20 @@ impl Node {
             self.events.reply(id, &Reply::Step { text: text.to_owned() });
         }
     }
+}
+
+/// Has the copy say that it holds what the peer's binary log names. The position
+/// alone names the last server only, and the old active, when it returns, would
+/// seem to have what all others wrote to itself.
+fn binlog_state(state: &str) -> Result<String> {
+    let state = state.trim();
+    if state.is_empty() {
+        return Ok(String::new());
+    }
+    if !state.bytes().all(|byte| byte.is_ascii_digit() || b"-,".contains(&byte)) {
+        bail!("the peer's gtid_binlog_state is none: {state}");
+    }
+    Ok(format!("SET GLOBAL gtid_binlog_state='{state}';\n"))
 }
 
 /// Removes everything in a directory but the mark of an unfinished copy.
