@@ -2,24 +2,35 @@
 
 use anyhow::Result;
 
-use crate::failover::leaves;
+use crate::expect::{Is, expect};
+use crate::failover::failover;
 use crate::node::Node;
 use crate::options::PREFIX;
-use crate::scenario::{Scenario, protected};
+use crate::pair::Pair;
+use crate::scenario::{Counts, Scenario, protected};
 
 /// Scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
-    protected("F2", "nic-cable", |pair| leaves(pair, Node::cut_cable, Node::plug_cable)),
-    protected("F2", "nic-link-down", |pair| leaves(pair, Node::link_down, Node::link_up)).long(),
+    protected("F2", "nic-cable", |pair| cut(pair, Node::cut_cable, Node::plug_cable)),
+    protected("F2", "nic-link-down", |pair| cut(pair, Node::link_down, Node::link_up)).long(),
     // keepalived stays MASTER, deaf: only the NIC check sees it (facts).
     protected("F2", "nic-address-removed", |pair| {
-        leaves(pair, |node| node.remove_address(&own(node)), |node| add_address(node, &own(node)))
+        cut(pair, |node| node.remove_address(&own(node)), |node| add_address(node, &own(node)))
     })
     .long(),
     // Carrier and address are there, nothing is heard: neither keepalived nor the
     // NIC check can know. That the gateway is silent tells ap-notify.
-    protected("F2", "nic-port-cut", |pair| leaves(pair, Node::isolate, Node::rejoin)).long(),
+    protected("F2", "nic-port-cut", |pair| cut(pair, Node::isolate, Node::rejoin)).long(),
 ];
+
+/// The node fences itself and rests. Where it hears nobody it cannot know that the
+/// other one was promoted: its role in `m` changes only once it is mended.
+fn cut(pair: &Pair, fault: impl FnOnce(&Node) -> Result<()>, mend: impl FnOnce(&Node) -> Result<()>) -> Result<Counts> {
+    failover(pair, fault, |node| {
+        expect(pair, node, Is::RestingActive)?;
+        mend(node)
+    })
+}
 
 fn own(node: &Node) -> String {
     format!("{}/{PREFIX}", node.address())
