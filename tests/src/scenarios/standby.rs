@@ -57,8 +57,10 @@ const DATABASE: &str = "mariadb.service";
 const API: &str = "demo-api.service";
 const KEEPALIVED: &str = "keepalived.service";
 
-/// Longest stall when the standby gives no answer: a lease of 3 s, a gap of 1 s, and a moment.
-const SILENT: Duration = Duration::from_millis(5000);
+/// Longest stall when the standby gives no answer: noticed after 0.3 s, a lease of
+/// 3 s and a gap of 1 s of silence, counted to a question that was sent after them
+/// (every 0.5 s, given up after 0.3 s), and a moment.
+const SILENT: Duration = Duration::from_millis(5500);
 /// Longest stall when the standby says that it holds no lease.
 const SAID: Duration = Duration::from_millis(1000);
 /// No stall at all: nothing more than clients see on a busy machine anyway.
