@@ -77,7 +77,7 @@ fn write_list(f: &mut fmt::Formatter<'_>, gtids: impl Iterator<Item = Gtid>) -> 
 
 /// A position: the last transaction of each domain, as in `gtid_slave_pos`,
 /// `gtid_binlog_pos` and `Gtid_IO_Pos`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct GtidPos(BTreeMap<u32, Gtid>);
 
@@ -146,7 +146,7 @@ impl FromStr for GtidPos {
 
 /// What a binary log holds: the last sequence number of each domain and server,
 /// as in `gtid_binlog_state`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct GtidState(BTreeMap<(u32, u32), u64>);
 

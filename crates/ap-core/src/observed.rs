@@ -126,7 +126,7 @@ impl Replica {
 }
 
 /// Whether the world beyond the peer can be reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gateway {
     /// A witness answered.

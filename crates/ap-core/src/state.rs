@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::mode::{Mode, Role};
 
 /// What a node is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct State {
     /// The mode.
@@ -37,7 +37,7 @@ pub struct State {
 }
 
 /// Something begun and not finished.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Intention {
     /// Standby becoming standalone, with the epoch it will have.

@@ -9,7 +9,7 @@ use crate::sql;
 use crate::state::Intention;
 
 /// One idempotent thing to do. Each has a deadline in the executor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Write down what is begun, so that it is resumed after a crash.
     Intend(Intention),

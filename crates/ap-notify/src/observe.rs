@@ -9,7 +9,7 @@ use ap_core::observed::{Gateway, Observed, Units as UnitStates};
 use ap_core::plan::Cause;
 
 use crate::node::Node;
-use crate::serve::watch::question;
+use crate::serve::watch::{PROBE_DEADLINE, question};
 
 /// After a refused promotion the node stays in FAULT for this long at least, so
 /// that it does not steal the VIP again and again.
@@ -31,16 +31,20 @@ const API_CHECK: Duration = Duration::from_secs(5);
 impl Node {
     /// Looks at everything the planner may want to know for this cause.
     pub fn observe(&mut self, cause: &Cause) -> Observed {
-        let now = ap_host::boottime();
         let state = self.state();
         let promoting = state.mode == Mode::Ap
             && state.role == Role::Standby
             && (*cause == Cause::Vrrp(Vrrp::Master)
+                || (*cause == Cause::Look && self.is_master())
                 || matches!(state.intention, Some(ap_core::state::Intention::Promote { .. })));
         let asked = matches!(cause, Cause::Request(_));
         if promoting || asked {
             self.look_at_peer(promoting);
             self.look_at_db();
+        }
+        if promoting && self.shared.facts().heard.answer.is_err() {
+            // The regular probe may be from before the cut that made the peer silent.
+            self.look_at_gateway();
         }
         let units = self.unit_states();
         if let Ok(units) = &units {
@@ -53,10 +57,14 @@ impl Node {
         let vip = self.net.own_addresses().is_ok_and(|addresses| addresses.contains(&self.config.vip));
         let shutting_down = matches!(cause, Cause::Vrrp(Vrrp::Fault | Vrrp::Stop) | Cause::Gone(_))
             && self.units.shutting_down().unwrap_or(false);
-        let (db, peer, gateway, lease, relay) = {
-            let facts = self.shared.facts();
-            let lease = facts.standby.lease(now, &facts.relay);
-            (facts.db.clone(), facts.heard.answer.clone(), facts.gateway, lease, facts.relay.clone())
+        let (now, db, peer, gateway, lease, relay) = {
+            let mut facts = self.shared.facts();
+            // After the looks, which take their time, and behind the lock.
+            let now = ap_host::boottime();
+            let relay = facts.relay.clone();
+            // Looked at and claimed in one: no promise can be given in between.
+            let lease = if promoting { facts.standby.begin(now, &relay) } else { facts.standby.lease(now, &relay) };
+            (now, facts.db.clone(), facts.heard.answer.clone(), facts.gateway, lease, relay)
         };
         let cut_off = gateway == Gateway::Silent && peer.as_ref().map_or(true, |peer| peer.gateway == Gateway::Answers);
         self.cut_off = if cut_off { self.cut_off.or(Some(now)) } else { None };
@@ -110,9 +118,17 @@ impl Node {
         }
     }
 
+    /// The gateway, now.
+    pub fn look_at_gateway(&mut self) -> Gateway {
+        let gateway = self.net.gateway(&self.config.pair.witness, self.own.address, PROBE_DEADLINE);
+        self.shared.facts().gateway = gateway;
+        gateway
+    }
+
     /// The database, now: a relay log that was lost since the last look must not
     /// be promoted on.
-    fn look_at_db(&mut self) {
+    pub fn look_at_db(&mut self) {
+        let at = ap_host::boottime();
         let status = self.db.status().map_err(|error| format!("{error:#}"));
         let mut facts = self.shared.facts();
         let thread = |status: &Result<ap_core::observed::DbStatus, String>| {
@@ -121,7 +137,7 @@ impl Node {
         if thread(&status) != thread(&facts.db) || status.is_err() {
             facts.relay.clear();
         }
-        facts.db = status;
+        facts.saw_db(at, status);
     }
 
     /// The four units.

@@ -30,8 +30,10 @@ pub struct Facts {
     pub vrrp: Option<Vrrp>,
     /// What is being done.
     pub doing: String,
-    /// The database, and when it was looked at.
+    /// The database.
     pub db: Result<DbStatus, String>,
+    /// When the look at it began (time since boot).
+    pub db_at: Duration,
     /// Names the own relay log, empty when none.
     pub relay: String,
     /// The peer.
@@ -67,6 +69,7 @@ impl Shared {
                 vrrp: store.vrrp().0,
                 doing: String::new(),
                 db: Err("not looked at yet".into()),
+                db_at: Duration::ZERO,
                 relay: String::new(),
                 heard: Heard { asked: Duration::ZERO, answer: Err("not asked yet".into()) },
                 gateway: Gateway::Silent,
@@ -86,12 +89,18 @@ impl Shared {
 }
 
 impl Facts {
+    /// A look at the database that began at `at`.
+    pub fn saw_db(&mut self, at: Duration, status: Result<DbStatus, String>) {
+        self.db = status;
+        self.db_at = at;
+    }
+
     /// What this node says of itself.
     pub fn answer(&self, config: &Config, own: &Host, vip: bool, now: Duration) -> Answer {
         let s = &self.state;
         let db = self.db.as_ref().ok();
         let replica = db.and_then(|db| db.replica.as_ref());
-        let promoting = matches!(s.intention, Some(Intention::Promote { .. }));
+        let promoting = matches!(s.intention, Some(Intention::Promote { .. })) || self.standby.promoting();
         Answer {
             host: own.name.clone(),
             codename: config.codename.clone(),
@@ -128,5 +137,10 @@ impl Facts {
 
 /// The configured lengths of time.
 pub fn timing(config: &Config) -> Timing {
-    Timing { lease: config.pair.lease.get(), gap: config.pair.gap.get(), stall: config.pair.stall.get() }
+    Timing {
+        lease: config.pair.lease.get(),
+        gap: config.pair.gap.get(),
+        takeover: config.keepalived.advert_interval.get() * 3,
+        stall: config.pair.stall.get(),
+    }
 }

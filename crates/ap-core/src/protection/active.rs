@@ -9,7 +9,7 @@ use crate::mode::{Mode, Role};
 use crate::observed::Gateway;
 
 /// Where the active stands with its standby.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Acknowledges alone; semi-sync is off.
     Solo {
@@ -18,6 +18,8 @@ pub enum Phase {
     },
     /// Semi-sync was ordered on; the standby has not yet received all of before.
     Opening {
+        /// When the order to switch on had been obeyed.
+        on: Option<Duration>,
         /// Position to be received, known once semi-sync is seen on, and when it was taken.
         target: Option<(GtidPos, Duration)>,
         /// The standby's relay log.
@@ -36,14 +38,14 @@ pub enum Phase {
         since: Duration,
         /// Beginning of the unbroken silence.
         silent: Duration,
-        /// This program did not run for longer than a lease: silence proves nothing.
-        must_hear: bool,
     },
 }
 
 /// What the own database says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DbView {
+    /// When this look at it began.
+    pub at: Duration,
     /// Semi-sync is on.
     pub semi_sync: bool,
     /// Semi-sync replicas connected.
@@ -61,9 +63,10 @@ pub struct DbView {
 pub struct View<'a> {
     /// The own database; `None` when it does not answer.
     pub db: Option<DbView>,
-    /// The last answer of the peer and when its question was sent; `None` when
-    /// the last question was met by silence.
-    pub peer: Option<(Duration, &'a Answer)>,
+    /// When the last question that has come to an end was sent.
+    pub asked: Duration,
+    /// The answer to it; `None` when it was met by silence.
+    pub peer: Option<&'a Answer>,
     /// The way out.
     pub gateway: Gateway,
     /// Own epoch.
@@ -73,7 +76,7 @@ pub struct View<'a> {
 }
 
 /// What is to be done, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Order {
     /// Write `solo` into the state, durably, before what follows.
     Solo(bool),
@@ -88,36 +91,38 @@ pub enum Order {
 }
 
 /// The active's memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Active {
-    timing: Timing,
-    phase: Phase,
+    pub(super) timing: Timing,
+    pub(super) phase: Phase,
     /// Last time `step` ran.
-    ran: Duration,
+    pub(super) ran: Duration,
     /// Last time an acknowledgement was seen, or nothing waited.
-    moved: Duration,
+    pub(super) moved: Duration,
     acknowledged: u64,
+    /// Since this moment the standby may have been promoted unseen, and have
+    /// acknowledged, and have died: silence proves nothing until it has answered
+    /// a later question.
+    pub(super) suspect: Option<Duration>,
     /// An operator wants to go on alone.
     wanted_solo: bool,
-    why: String,
-    changed: Duration,
+    pub(super) why: String,
+    pub(super) changed: Duration,
 }
 
 impl Active {
     /// At the program's start or on becoming active. Not solo means: a grant may
-    /// have been given just now.
+    /// have been given just now, and the standby may have been promoted while
+    /// nobody here listened.
     pub fn new(timing: Timing, now: Duration, solo: bool) -> Self {
-        let phase = if solo {
-            Phase::Solo { since: now }
-        } else {
-            Phase::Revoking { since: now, silent: now, must_hear: false }
-        };
+        let phase = if solo { Phase::Solo { since: now } } else { Phase::Revoking { since: now, silent: now } };
         Self {
             timing,
             phase,
             ran: now,
             moved: now,
             acknowledged: 0,
+            suspect: (!solo).then_some(now),
             wanted_solo: false,
             why: if solo { "alone".into() } else { "no session yet".into() },
             changed: now,
@@ -147,7 +152,8 @@ impl Active {
         (&self.why, self.changed)
     }
 
-    /// An operator takes the node out of the pair: stop granting, go alone when allowed.
+    /// An operator takes the node out of the pair: stop granting, go alone when
+    /// allowed. That the standby was not promoted unseen is then the operator's word.
     pub fn want_solo(&mut self, now: Duration) {
         self.wanted_solo = true;
         if !matches!(self.phase, Phase::Solo { .. } | Phase::Revoking { .. }) {
@@ -167,7 +173,8 @@ impl Active {
         if gap > self.timing.gap {
             self.after_gap(now, gap);
         }
-        if let Some((_, peer)) = view.peer
+        self.suspicion(now, gap, view);
+        if let Some(peer) = view.peer
             && peer.serves()
             && peer.epoch > view.epoch
         {
@@ -184,27 +191,34 @@ impl Active {
         }
         match self.phase.clone() {
             Phase::Solo { since } => self.solo(now, since, view),
-            Phase::Opening { target, relay, since } => self.opening(now, target, relay, since, view),
+            Phase::Opening { on, target, relay, since } => self.opening(now, on, target, relay, since, view),
             Phase::Whole { relay } => self.whole(now, &relay, view),
-            Phase::Revoking { since, silent, must_hear } => self.revoking(now, since, silent, must_hear, view),
+            Phase::Revoking { since, silent } => self.revoking(now, since, silent, view),
         }
     }
 
     /// Whoever did not run cannot say for how long the peer was silent.
     fn after_gap(&mut self, now: Duration, gap: Duration) {
-        let long = gap > self.timing.lease;
         match &mut self.phase {
             Phase::Solo { .. } => {}
-            Phase::Revoking { silent, must_hear, .. } => {
-                *silent = now;
-                *must_hear |= long;
-            }
-            _ => {
-                self.revoke(now, &format!("this program did not run for {} ms", gap.as_millis()));
-                if let Phase::Revoking { must_hear, .. } = &mut self.phase {
-                    *must_hear = long;
-                }
-            }
+            Phase::Revoking { silent, .. } => *silent = now,
+            _ => self.revoke(now, &format!("this program did not run for {} ms", gap.as_millis())),
+        }
+    }
+
+    /// Whether the standby may have been promoted unseen. Granting goes on: that
+    /// this node is suspicious only counts once the standby is silent.
+    fn suspicion(&mut self, now: Duration, gap: Duration, view: &View<'_>) {
+        if gap > self.timing.takeover {
+            self.suspect = Some(now);
+        }
+        match view.peer {
+            Some(peer) if peer.promoting => self.suspect = Some(view.asked),
+            Some(_) if self.suspect.is_some_and(|since| view.asked > since) => self.suspect = None,
+            Some(_) => {}
+            // Cut off: the standby may be the one that is not.
+            None if view.gateway == Gateway::Silent => self.suspect = Some(now),
+            None => {}
         }
     }
 
@@ -216,7 +230,7 @@ impl Active {
     }
 
     fn revoke(&mut self, now: Duration, why: &str) {
-        self.enter(now, Phase::Revoking { since: now, silent: now, must_hear: false }, why);
+        self.enter(now, Phase::Revoking { since: now, silent: now }, why);
     }
 
     /// Commits wait and nothing comes back, or the replica is gone.
@@ -231,7 +245,7 @@ impl Active {
     }
 
     fn solo(&mut self, now: Duration, since: Duration, view: &View<'_>) -> Vec<Order> {
-        let (Some(db), Some((_, peer))) = (&view.db, view.peer) else { return Vec::new() };
+        let (Some(db), Some(peer)) = (&view.db, view.peer) else { return Vec::new() };
         let ready = !self.wanted_solo
             && db.clients > 0
             && now.saturating_sub(since) >= REOPEN
@@ -240,7 +254,7 @@ impl Active {
         if !ready {
             return Vec::new();
         }
-        let phase = Phase::Opening { target: None, relay: peer.relay.clone(), since: now };
+        let phase = Phase::Opening { on: None, target: None, relay: peer.relay.clone(), since: now };
         self.enter(now, phase, "a session is opening");
         vec![Order::Solo(false), Order::SemiSync(true)]
     }
@@ -248,11 +262,15 @@ impl Active {
     fn opening(
         &mut self,
         now: Duration,
+        on: Option<Duration>,
         target: Option<(GtidPos, Duration)>,
         relay: String,
         since: Duration,
         view: &View<'_>,
     ) -> Vec<Order> {
+        // The order to switch on was obeyed before this next step.
+        let on = on.unwrap_or(now);
+        self.phase = Phase::Opening { on: Some(on), target: target.clone(), relay: relay.clone(), since };
         let Some(db) = &view.db else { return Vec::new() };
         if now.saturating_sub(since) > self.timing.stall
             && let Some(why) = self.trouble(now, db)
@@ -261,19 +279,28 @@ impl Active {
             return Vec::new();
         }
         let Some((position, taken)) = target else {
-            if db.semi_sync {
-                self.phase = Phase::Opening { target: Some((db.binlog_pos.clone(), now)), relay, since };
+            // A look that began earlier may show a position from before, or even
+            // the ON of an earlier session: what was acknowledged alone in between
+            // would be missing from the target.
+            if db.at <= on {
+                return Vec::new();
             }
+            if !db.semi_sync {
+                self.phase = Phase::Opening { on: None, target: None, relay, since };
+                return vec![Order::SemiSync(true)];
+            }
+            let target = Some((db.binlog_pos.clone(), now));
+            self.phase = Phase::Opening { on: Some(on), target, relay, since };
             return Vec::new();
         };
-        let Some((asked, peer)) = view.peer else { return Vec::new() };
+        let Some(peer) = view.peer else { return Vec::new() };
         // The relay log named at the position's arrival must be the one named later.
-        if asked <= taken || !is_standby(peer) {
+        if view.asked <= taken || !is_standby(peer) {
             return Vec::new();
         }
         if peer.relay != relay {
-            self.phase =
-                Phase::Opening { target: Some((db.binlog_pos.clone(), now)), relay: peer.relay.clone(), since };
+            let target = (db.at > on).then(|| (db.binlog_pos.clone(), now));
+            self.phase = Phase::Opening { on: Some(on), target, relay: peer.relay.clone(), since };
             return Vec::new();
         }
         if !peer.io_pos.covers(&position) {
@@ -286,7 +313,7 @@ impl Active {
 
     fn whole(&mut self, now: Duration, relay: &str, view: &View<'_>) -> Vec<Order> {
         let mut why = view.db.as_ref().and_then(|db| self.trouble(now, db)).map(str::to_owned);
-        if let Some((_, peer)) = view.peer
+        if let Some(peer) = view.peer
             && peer.relay != relay
         {
             why = Some(format!("{} has lost its relay log or begun a new one", peer.host));
@@ -300,24 +327,16 @@ impl Active {
         }
     }
 
-    fn revoking(
-        &mut self,
-        now: Duration,
-        since: Duration,
-        silent: Duration,
-        must_hear: bool,
-        view: &View<'_>,
-    ) -> Vec<Order> {
+    fn revoking(&mut self, now: Duration, since: Duration, silent: Duration, view: &View<'_>) -> Vec<Order> {
         // Without an answering database there is nothing to go on with: fencing is the planner's.
         let Some(db) = &view.db else { return Vec::new() };
-        let heard = view.peer.filter(|(asked, _)| *asked > since);
-        if let Some((_, peer)) = heard {
-            self.phase = Phase::Revoking { since, silent: now, must_hear: false };
+        if let Some(peer) = view.peer.filter(|_| view.asked > since) {
+            self.phase = Phase::Revoking { since, silent: now };
             if peer.promoting {
                 return Vec::new();
             }
             if !self.wanted_solo && db.semi_sync && db.clients > 0 && is_standby(peer) && self.moved > since {
-                let phase = Phase::Opening { target: None, relay: peer.relay.clone(), since: now };
+                let phase = Phase::Opening { on: None, target: None, relay: peer.relay.clone(), since: now };
                 self.enter(now, phase, "a session is opening");
                 return Vec::new();
             }
@@ -326,8 +345,12 @@ impl Active {
             }
             return self.go_solo(now, &format!("{} holds no lease", peer.host));
         }
-        let waited = now.saturating_sub(silent.max(since)) >= self.timing.lease + self.timing.gap;
-        if view.peer.is_none() && waited && !must_hear && view.gateway != Gateway::Silent && !view.fence_missing {
+        // Not "silent for T + D": a standby that began to promote at the last
+        // moment of its lease, and did not run for D/2 then, answers a question
+        // that is sent after that.
+        let late = view.asked >= silent.max(since) + self.timing.lease + self.timing.gap;
+        let unseen = self.suspect.is_some() && !self.wanted_solo;
+        if view.peer.is_none() && late && !unseen && view.gateway != Gateway::Silent && !view.fence_missing {
             return self.go_solo(now, "the standby has been silent for longer than any lease");
         }
         Vec::new()
@@ -336,6 +359,7 @@ impl Active {
     fn go_solo(&mut self, now: Duration, evidence: &str) -> Vec<Order> {
         let why = format!("acknowledging alone: {evidence}");
         self.enter(now, Phase::Solo { since: now }, &why);
+        self.suspect = None;
         vec![Order::Granted(None), Order::Solo(true), Order::SemiSync(false), Order::Say(format!("UNPROTECTED: {why}"))]
     }
 }

@@ -17,12 +17,26 @@
 //!    after the active stopped granting, whatever the network did.
 //! 3. The active acknowledges alone only when no lease can be alive and none can
 //!    come to be: the standby said so after the active had stopped granting (and
-//!    a question under way counts as a lease), or silence lasted T and a margin
-//!    since then, without a break in the active's own running.
-//! 4. Promoting stops the IO thread first. From then on the active gets no
-//!    acknowledgement, asks, hears *promoting*, and stalls until it is fenced.
+//!    a question under way counts as a lease, and so does one given up before its
+//!    time), or a question sent T + D after that met silence.
+//! 4. A promotion is claimed in the same breath as the lease is looked at
+//!    ([`Standby::begin`]): between the two no promise can be given. From then on
+//!    the active hears *promoting*, and stalls until it is fenced. A standby that
+//!    begins at the last moment of its lease and then does not run for D/2 still
+//!    answers the question of T + D (the other D/2 is for the clocks' rates); one
+//!    that did not run for longer must have a lease, or the word, at its end
+//!    ([`Standby::confirm`]).
+//! 5. A promoted standby may have acknowledged and died unseen. So silence says
+//!    nothing to an active that heard *promoting* last, was cut off from the
+//!    gateway as well, was restarted, or did not run for as long as VRRP needs to
+//!    make the other one master: it must hear the standby, or an operator.
+//!
+//! `crates/ap-model` looks for a counterexample to all this, with and without
+//! each rule.
 
 mod active;
+#[cfg(feature = "model")]
+mod age;
 mod standby;
 
 pub use active::{Active, DbView, Order, Phase, View};
@@ -31,13 +45,17 @@ pub use standby::Standby;
 use std::time::Duration;
 
 /// The lengths of time the rules are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Timing {
     /// T: how long a grant lets the standby promote, from its question on.
     pub lease: Duration,
-    /// D: longest gap in its own running that a node overlooks, and the margin
-    /// for clocks that run at different rates.
+    /// D: longest gap in its own running that an active overlooks. Half of it is
+    /// what a promoting standby overlooks, the other half the margin for clocks
+    /// that run at different rates.
     pub gap: Duration,
+    /// The least time in which VRRP notices that a node is gone: whoever did not
+    /// run for longer cannot say that the other one was not promoted meanwhile.
+    pub takeover: Duration,
     /// How long commits may wait for their acknowledgement unremarked.
     pub stall: Duration,
 }

@@ -28,8 +28,9 @@ impl Node {
     }
 
     fn status(&mut self) -> Result<DbStatus> {
+        let at = ap_host::boottime();
         let status = self.db.status()?;
-        self.shared.facts().db = Ok(status.clone());
+        self.shared.facts().saw_db(at, Ok(status.clone()));
         Ok(status)
     }
 
@@ -74,17 +75,19 @@ impl Node {
         }
     }
 
-    /// The last look before the point of no return. A drain may have outlasted
-    /// the lease: that is well as long as this program ran all the while, because
-    /// an active that asks hears *promoting* and stalls.
+    /// The last look before the point of no return: at the peer, the database and
+    /// the gateway as they are now, not as they were before the drain.
     pub fn confirm(&mut self) -> Result<()> {
-        let state = self.state();
-        if let Ok(peer) = &self.shared.facts().heard.answer
-            && (peer.epoch > state.epoch || (peer.serves() && peer.solo))
-        {
-            return Err(refused(format!("{} went on alone meanwhile", peer.host), "let this node catch up"));
-        }
-        Ok(())
+        self.look_at_peer(false);
+        self.look_at_db();
+        let gateway = self.look_at_gateway();
+        let mut facts = self.shared.facts();
+        let (relay, epoch) = (facts.relay.clone(), facts.state.epoch);
+        let peer = facts.heard.answer.clone().ok();
+        facts
+            .standby
+            .confirm(ap_host::boottime(), &relay, epoch, peer.as_ref(), gateway)
+            .map_err(|evidence| refused(evidence, "bring the active back, then let this node catch up"))
     }
 
     /// Replication off and forgotten; fine when there is none.

@@ -68,7 +68,12 @@ impl Node {
             Plan::Act { why, steps } => self.act(cause, &text, &why, &steps),
         }
         self.request = None;
-        self.shared.facts().doing.clear();
+        let mut facts = self.shared.facts();
+        facts.doing.clear();
+        // Claimed by `observe`, and nothing came of it or it is finished.
+        if !matches!(facts.state.intention, Some(Intention::Promote { .. })) {
+            facts.standby.release();
+        }
     }
 
     fn act(&mut self, cause: &Cause, text: &str, why: &str, steps: &[Step]) {

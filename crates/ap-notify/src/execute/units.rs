@@ -64,6 +64,7 @@ impl Node {
     /// A server that was never restarted since `install` does not have our settings.
     pub fn await_database(&mut self, until: Instant) -> Result<()> {
         loop {
+            let at = ap_host::boottime();
             match self.db.status() {
                 Ok(status) if !status.log_bin => {
                     bail!(
@@ -73,7 +74,7 @@ impl Node {
                     )
                 }
                 Ok(status) => {
-                    self.shared.facts().db = Ok(status);
+                    self.shared.facts().saw_db(at, Ok(status));
                     return Ok(());
                 }
                 Err(error) if Instant::now() >= until => {

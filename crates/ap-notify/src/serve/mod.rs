@@ -47,6 +47,7 @@ pub fn run(config_path: &Path) -> Result<()> {
     }
     watch::peer(node.config.clone(), node.own.clone(), node.peer.clone(), node.shared.clone())?;
     watch::gateway(node.config.clone(), node.own.clone(), node.shared.clone())?;
+    watch::pulse(node.shared.clone())?;
     database::watch(node.config.clone(), node.credentials.clone(), node.shared.clone())?;
     forget_other_boots(&mut node)?;
     let state = node.state();

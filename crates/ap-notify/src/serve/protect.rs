@@ -22,23 +22,33 @@ impl Node {
             self.unprotected("not serving");
             return;
         }
-        let now = ap_host::boottime();
         let orders = {
-            let facts = self.shared.facts();
+            let mut facts = self.shared.facts();
+            // Read behind the lock: whoever was held up between the clock and the
+            // lock would date the last grant too early.
+            let now = ap_host::boottime();
             let view = View {
                 db: facts.db.as_ref().ok().filter(|db| !db.read_only).map(|db| DbView {
+                    at: facts.db_at,
                     semi_sync: db.semi_sync,
                     clients: db.semi_sync_clients,
                     waiting: db.semi_sync_waiting,
                     acknowledged: db.semi_sync_acknowledged,
                     binlog_pos: db.binlog_pos.clone(),
                 }),
-                peer: facts.heard.answer.as_ref().ok().map(|answer| (facts.heard.asked, answer)),
+                asked: facts.heard.asked,
+                peer: facts.heard.answer.as_ref().ok(),
                 gateway: facts.gateway,
                 epoch: state.epoch,
                 fence_missing: false,
             };
-            active.step(now, &view)
+            let orders = active.step(now, &view);
+            // A grant ends here and now, whatever the orders take; a new one begins
+            // when they have been obeyed.
+            if active.grant().is_none() || active.grant() != facts.grant.as_deref() {
+                facts.grant = None;
+            }
+            orders
         };
         self.active = Some(active);
         for order in orders {

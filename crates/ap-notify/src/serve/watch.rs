@@ -17,9 +17,13 @@ use ap_net::{Kernel, Net, Question};
 use crate::shared::{Heard, Shared};
 use crate::store::Store;
 
-/// How often the gateway is probed, and how long it may take to answer.
+/// How often the gateway is probed.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
-const PROBE_DEADLINE: Duration = Duration::from_millis(300);
+/// Longest answer of a gateway.
+pub const PROBE_DEADLINE: Duration = Duration::from_millis(300);
+
+/// Several times within half of `pair.gap`.
+const PULSE: Duration = Duration::from_millis(50);
 
 /// The question to the peer.
 pub fn question<'a>(config: &'a Config, own: &Host, peer: &Host, deadline: Duration) -> Question<'a> {
@@ -105,6 +109,23 @@ pub fn gateway(config: Arc<Config>, own: Host, shared: Arc<Shared>) -> Result<()
             let gateway = Kernel.gateway(&config.pair.witness, own.address, PROBE_DEADLINE);
             shared.facts().gateway = gateway;
             thread::sleep(PROBE_EVERY);
+        }
+    })
+}
+
+/// Tells the standby's half of the protection that this program runs: a freeze in
+/// the middle of a promotion must not go unseen.
+///
+/// # Errors
+/// The thread cannot be started.
+pub fn pulse(shared: Arc<Shared>) -> Result<()> {
+    spawn("pulse", move || {
+        loop {
+            {
+                let mut facts = shared.facts();
+                facts.standby.pulse(ap_host::boottime());
+            }
+            thread::sleep(PULSE);
         }
     })
 }
