@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::message::Verb;
 use crate::mode::{Mode, Role};
 
 /// What a node is.
@@ -102,6 +103,17 @@ impl State {
             Mode::Ap => self.role == Role::Active,
             Mode::M => false,
         }
+    }
+
+    /// An operator asked this node, then active, for a switchover, and it has not ended.
+    pub fn switching_over(&self) -> bool {
+        matches!(&self.intention, Some(Intention::Request { request }) if request.verb == Verb::Switchover)
+    }
+
+    /// In the middle of it: the peer has this node's word that it acknowledges
+    /// nothing any more.
+    pub fn handing_over(&self) -> bool {
+        self.switching_over() && self.fenced && self.mode == Mode::Ap && self.role == Role::Active
     }
 
     /// Whether no other node can serve: losing the VIP here is an outage, not a failover.

@@ -72,6 +72,13 @@ pub enum Step {
     AwaitStandby,
     /// Wait until the peer serves.
     AwaitPeerServes,
+    /// Wait until this standby may take over.
+    AwaitLease,
+    /// Withdraw the word of a switchover; the active role is this node's again once
+    /// the peer's answer proves that it began nothing.
+    TakeBack,
+    /// Wait until keepalived has seen that its track files are clear.
+    AwaitKeepalived,
     /// Wait until replication receives from the peer.
     AwaitReplication,
     /// Wait until a session is whole and writes are on both nodes.
@@ -82,6 +89,8 @@ pub enum Step {
     Reseed,
     /// Tell the operator.
     Alert(String),
+    /// End as a refusal: the evidence and the way forward.
+    Refuse(String, String),
 }
 
 impl Step {
@@ -142,6 +151,11 @@ impl Step {
             Self::ResumeReplication => sql(sql::start_replication()),
             Self::AwaitStandby => one(format!("WAIT  until {peer} has received everything committed here")),
             Self::AwaitPeerServes => one(format!("WAIT  until {peer} serves")),
+            Self::AwaitLease => one("WAIT  until this node may take over: PROTECTED".into()),
+            Self::TakeBack => {
+                one(format!("WRITE {}: no word given; ASK   {peer}: it began nothing", config.state_file().display()))
+            }
+            Self::AwaitKeepalived => one("WAIT  until keepalived is out of FAULT".into()),
             Self::AwaitReplication => one(format!("WAIT  until replication receives from {peer}")),
             Self::AwaitProtection => one("WAIT  until a session is whole: PROTECTED".into()),
             Self::GoSolo => one(format!("ASK   {peer}: holds no lease, or wait for its end; then acknowledge alone")),
@@ -149,6 +163,7 @@ impl Step {
                 one(format!("COPY  all data of {peer} over this node's (the old data directory is kept aside)"))
             }
             Self::Alert(text) => one(format!("ALERT {text}")),
+            Self::Refuse(evidence, way) => one(format!("TELL  {evidence}; {way}")),
         }
     }
 }
@@ -179,6 +194,7 @@ impl fmt::Display for crate::message::Verb {
             Self::Start => f.write_str("start"),
             Self::Stop => f.write_str("stop"),
             Self::Restart => f.write_str("restart"),
+            Self::Switchover => f.write_str("switchover"),
         }
     }
 }

@@ -16,6 +16,7 @@ mod operator;
 mod power;
 mod reseed;
 mod standby;
+mod switchover;
 mod vip;
 mod vrrp;
 
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Scenario> {
         power::SCENARIOS,
         reseed::SCENARIOS,
         standby::SCENARIOS,
+        switchover::SCENARIOS,
         vip::SCENARIOS,
         vrrp::SCENARIOS,
     ]

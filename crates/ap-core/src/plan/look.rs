@@ -1,6 +1,6 @@
 //! What is, against what should be. Every second, and at our own start.
 
-use super::{Plan, leave, newer_peer, vrrp};
+use super::{Plan, leave, newer_peer, switchover, vrrp};
 use crate::mode::{Fault, Mode, Role, Service, Vrrp};
 use crate::observed::Observed;
 use crate::step::Step;
@@ -84,6 +84,9 @@ fn serve(o: &Observed) -> Plan {
     let mut steps = healthy_again(o);
     if o.faults.contains(&Fault::Role) {
         steps.push(Step::Fault(Fault::Role, false));
+    }
+    if let Some(pairing) = switchover::complete(o) {
+        steps.extend(pairing);
     }
     match (o.vrrp, o.vip, &o.db) {
         (Some(Vrrp::Master), true, Ok(db)) if db.read_only => return vrrp::plan(Vrrp::Master, o),

@@ -3,11 +3,13 @@
 //! - `vrrp.rs`: what keepalived or systemd says (the event table).
 //! - `request.rs`: what an operator, boot, `at` or cron asks (the mode table).
 //! - `look.rs`: what is, against what should be; runs every second.
+//! - `switchover.rs`: the planned swap of roles.
 //! - `guard.rs`: who may become writable, and the refusals.
 
 mod guard;
 mod look;
 mod request;
+pub mod switchover;
 mod vrrp;
 
 #[cfg(test)]
@@ -18,6 +20,8 @@ use crate::mode::{Fault, Mode, Role, Service, Vrrp};
 use crate::observed::Observed;
 use crate::state::{Intention, State};
 use crate::step::Step;
+
+pub use vrrp::promotion;
 
 /// Why the planner is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +95,8 @@ pub fn plan(cause: &Cause, o: &Observed) -> Plan {
             vrrp::resume_promotion(o, *epoch)
         }
         (Some(Intention::Request { request }), Cause::Look) => request::plan(request, o),
+        // That keepalived loses the VIP is what a switchover is about.
+        (Some(Intention::Request { request }), Cause::Vrrp(_)) if o.state.handing_over() => request::plan(request, o),
         (_, Cause::Vrrp(vrrp)) => vrrp::plan(*vrrp, o),
         (_, Cause::Gone(service)) => vrrp::gone(*service, o),
         (_, Cause::Request(request)) => request::plan(request, o),

@@ -1,6 +1,6 @@
 //! What an operator, boot, `at` or cron asks for: the mode table.
 
-use super::{Plan, guard, leave, newer_peer};
+use super::{Plan, guard, leave, newer_peer, switchover};
 use crate::message::{Request, Verb};
 use crate::mode::{Fault, Mode, Role, Service};
 use crate::observed::{Observed, UnitState, Units};
@@ -15,6 +15,7 @@ pub fn plan(request: &Request, o: &Observed) -> Plan {
         Verb::Start => start(request, o),
         Verb::Stop => stop(o),
         Verb::Restart => restart(request, o),
+        Verb::Switchover => switchover::plan(request, o),
     };
     if let Plan::Act { steps, .. } = &mut plan
         && !matches!(steps.first(), Some(Step::Fault(Fault::Role, true)))
@@ -106,7 +107,7 @@ fn set_s(request: &Request, o: &Observed) -> Plan {
     match (s.mode, s.role) {
         (Mode::S, _) if o.started => already(o),
         (Mode::S, _) => start(request, o),
-        (Mode::Ap, Role::Active) if o.started => {
+        (Mode::Ap, Role::Active) if o.started && !s.fenced => {
             Plan::act("going on alone", vec![Step::GoSolo, become_s, Step::UnitFiles(Mode::S), Step::Finish])
         }
         (Mode::Ap, Role::Standby) => {

@@ -63,13 +63,37 @@ fn promote(o: &Observed, epoch: u64) -> Plan {
     if let Err(refusal) = guard::promotion(o) {
         return refusal.into();
     }
-    let mut steps = vec![Step::Intend(Intention::Promote { epoch }), Step::StopReceiving, Step::Drain, Step::Confirm];
-    steps.extend(become_standalone(epoch));
+    let switchover = o.peer.as_ref().is_ok_and(|peer| peer.fenced && peer.switchover);
+    let steps = promotion(epoch, switchover);
     let evidence = match &o.peer {
+        Ok(peer) if switchover => format!("{} switches over", peer.host),
         Ok(peer) if peer.fenced => format!("{} has fenced itself", peer.host),
         _ => "a lease is alive".to_owned(),
     };
     Plan::act(format!("MASTER: promoting, {evidence}"), steps)
+}
+
+/// Drain, then serve: alone, or as the active of whoever hands over and follows.
+pub fn promotion(epoch: u64, switchover: bool) -> Vec<Step> {
+    let mut steps = vec![Step::Intend(Intention::Promote { epoch }), Step::StopReceiving, Step::Drain, Step::Confirm];
+    steps.extend(if switchover { become_active(epoch, true) } else { become_standalone(epoch) });
+    steps
+}
+
+/// The end of a promotion in a switchover, decided by the role written first. Solo
+/// until the old active follows: should it die now, this is a pair that has lost
+/// its standby, and a session opens by itself as soon as there is one again.
+fn become_active(epoch: u64, writable: bool) -> Vec<Step> {
+    let mut steps = vec![
+        Step::Become { mode: Mode::Ap, role: Role::Active, epoch, solo: true },
+        Step::EndReplication,
+        Step::SemiSync(false),
+    ];
+    if writable {
+        steps.push(Step::Writable);
+    }
+    steps.extend([Step::Alert(format!("switched over: active, epoch {epoch}")), Step::Finish]);
+    steps
 }
 
 /// The end of a promotion: from here on it is only ever finished.
@@ -89,6 +113,9 @@ fn become_standalone(epoch: u64) -> Vec<Step> {
 pub fn resume_promotion(o: &Observed, epoch: u64) -> Plan {
     if o.state.mode == Mode::S {
         return Plan::act("finishing the promotion", become_standalone(epoch));
+    }
+    if o.state.role == Role::Active {
+        return Plan::act("finishing the promotion", become_active(epoch, o.vrrp == Some(Vrrp::Master)));
     }
     if o.vrrp != Some(Vrrp::Master) {
         return Plan::act("the VIP is not here any more: standing by", vec![Step::Finish]);

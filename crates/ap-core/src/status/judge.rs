@@ -169,6 +169,10 @@ fn other_node(one: &Answer, other: &Answer, find: &mut impl FnMut(Level, String)
 fn nobody(answers: &[&Answer], find: &mut impl FnMut(Level, String)) {
     for answer in answers {
         let host = &answer.host;
+        if answer.switchover && answer.fenced {
+            find(Level::Warning, format!("{host} hands its role over"));
+            continue;
+        }
         let text = if answer.promoting {
             format!("{host} is promoting itself")
         } else if answer.mode == Mode::M {

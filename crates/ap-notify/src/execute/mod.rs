@@ -4,11 +4,13 @@
 //! - `units.rs`: services and unit files.
 //! - `data.rs`: replication, drain, read-only.
 //! - `wait.rs`: for the peer, for protection.
+//! - `switchover.rs`: the role, handed over or taken back.
 //! - `rejoin.rs`: truncating, comparing histories, reseeding.
 
 mod data;
 mod rejoin;
 mod reseed;
+mod switchover;
 mod units;
 mod wait;
 
@@ -63,7 +65,10 @@ impl Node {
                 if !quiet {
                     self.record(&about, "nothing", &why, &[]);
                 }
-                self.done(Exit::Ok, &why);
+                // Whoever asked for a switchover waits for how it ends.
+                if !self.state().handing_over() {
+                    self.done(Exit::Ok, &why);
+                }
             }
             Plan::Refuse(refusal) => self.refuse(cause, &about, &refusal),
             Plan::Act { why, steps } => self.act(cause, &about, &why, &steps),
@@ -182,7 +187,7 @@ impl Node {
     /// lease; one that was decided is finished by the next look.
     fn abandon_promotion(&mut self, error: &anyhow::Error) {
         let mut state = self.state();
-        if state.mode == Mode::S {
+        if state.mode == Mode::S || state.role == Role::Active {
             return;
         }
         let _lease = self.shared.lease();
@@ -200,6 +205,10 @@ impl Node {
     /// A request that failed half-way in mode `m` leaves a node in mode `m`, at rest.
     fn clean_up_request(&mut self) {
         let mut state = self.state();
+        if state.handing_over() {
+            // The peer has the word: only its answer ends this, one way or the other.
+            return;
+        }
         state.intention = None;
         let rest = state.mode == Mode::M && state.epoch > 0;
         if let Err(error) = self.save(state) {
@@ -249,10 +258,14 @@ impl Node {
             Step::ResumeReplication => self.resume_replication(),
             Step::AwaitStandby => self.await_standby(),
             Step::AwaitPeerServes => self.await_peer_serves(),
+            Step::AwaitLease => self.await_lease(),
+            Step::TakeBack => self.take_back(),
+            Step::AwaitKeepalived => self.await_keepalived(),
             Step::AwaitReplication => self.await_replication(),
             Step::AwaitProtection => self.await_protection(),
             Step::GoSolo => self.go_solo(),
             Step::Reseed => self.reseed(),
+            Step::Refuse(evidence, way) => Err(refused(evidence, way)),
             Step::Alert(text) => {
                 self.events.alert("change", text);
                 Ok(())

@@ -4,15 +4,12 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use ap_core::mode::Mode;
 
 use super::refused;
 use crate::node::Node;
 
 /// The standby receives within milliseconds what it lacks in a session.
 const STANDBY: Duration = Duration::from_secs(10);
-/// Priority 0, takeover, promotion.
-const TAKEOVER: Duration = Duration::from_secs(15);
 /// Connecting to the peer and receiving from it.
 const REPLICATION: Duration = Duration::from_secs(30);
 /// A standby that is close opens a session within a few questions.
@@ -59,20 +56,6 @@ impl Node {
                 .answer
                 .as_ref()
                 .is_ok_and(|peer| peer.io_pos.covers(&own) || peer.slave_pos.covers(&own)))
-        })
-    }
-
-    /// The peer has taken over.
-    pub fn await_peer_serves(&mut self) -> Result<()> {
-        self.wait_until(TAKEOVER, "the peer served", |node| {
-            node.look_at_peer(false);
-            Ok(node
-                .shared
-                .facts()
-                .heard
-                .answer
-                .as_ref()
-                .is_ok_and(|peer| peer.mode == Mode::S && peer.writable == Some(true)))
         })
     }
 

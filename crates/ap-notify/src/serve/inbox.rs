@@ -116,6 +116,16 @@ impl Inbox {
         self.lost.is_some() || self.vrrp.is_some_and(|word| word != Vrrp::Master)
     }
 
+    /// Whether keepalived is out of FAULT; if so, that it was in it is forgotten.
+    pub fn recovered(&mut self, now: Duration) -> bool {
+        self.absorb(now, Duration::ZERO);
+        let well = matches!(self.word, Some(Vrrp::Master | Vrrp::Backup));
+        if well {
+            self.lost = None;
+        }
+        well
+    }
+
     /// keepalived's word now, and whether it has been MASTER since it started.
     pub fn word(&self) -> (Option<Vrrp>, bool) {
         (self.word, self.been_master)
