@@ -20,6 +20,12 @@ const TAIL: Duration = Duration::from_secs(60);
 /// How far back the binary log is read for it, about as much as can be read in that time.
 const TAIL_BYTES: u64 = 2 << 30;
 
+/// The peer tells what it saw at its last look at its database. A node that has
+/// just been replicating may have more than that, and no fork.
+const BEHIND: Duration = Duration::from_secs(1);
+/// Pause between two questions.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 impl Node {
     /// Starts the database with `--init-rpl-role=SLAVE`, once: crash recovery then
     /// takes out of the binary log what was waiting for its acknowledgement, and
@@ -102,10 +108,17 @@ impl Node {
     /// Ends the rejoining if this node has what the peer lacks.
     pub fn compare_histories(&mut self) -> Result<()> {
         let own = self.status()?;
-        self.look_at_peer(false);
-        let (compared, extra) = match &self.shared.facts().heard.answer {
-            Ok(peer) => (history::compare(&own, peer, copied()), own.binlog_state.beyond(&peer.binlog_state)),
-            Err(silence) => bail!("the peer does not answer any more: {silence}"),
+        let until = Instant::now() + BEHIND;
+        let (compared, extra) = loop {
+            self.look_at_peer(false);
+            let (compared, extra) = match &self.shared.facts().heard.answer {
+                Ok(peer) => (history::compare(&own, peer, copied()), own.binlog_state.beyond(&peer.binlog_state)),
+                Err(silence) => bail!("the peer does not answer any more: {silence}"),
+            };
+            if compared.is_ok() || Instant::now() >= until {
+                break (compared, extra);
+            }
+            std::thread::sleep(LOOK_AGAIN);
         };
         let Err(forked) = compared else { return Ok(()) };
         if extra.is_empty() {
