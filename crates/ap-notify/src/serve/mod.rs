@@ -60,7 +60,7 @@ pub fn run(config_path: &Path) -> Result<()> {
     tell_systemd(READY);
     log::info!("{}: mode {}, role {}, epoch {}", node.own.name, state.mode, state.role, state.epoch);
     let mut looked = Duration::ZERO;
-    let mut read_only = None;
+    let mut before = (None, false);
     loop {
         alive();
         let now = ap_host::boottime();
@@ -75,9 +75,14 @@ pub fn run(config_path: &Path) -> Result<()> {
             node.handle(&cause);
             looked = Duration::ZERO;
         }
-        // A database that was started again is not left read-only for a second.
-        let seen = node.shared.facts().db.as_ref().ok().map(|db| db.read_only);
-        if std::mem::replace(&mut read_only, seen) != seen {
+        // A database that was started again is not left read-only for a second, nor
+        // is a standby with a lease left unable to take over: a hand-over would wait.
+        let seen = {
+            let facts = node.shared.facts();
+            let lease = facts.standby.lease(now, &facts.relay).is_ok();
+            (facts.db.as_ref().ok().map(|db| db.read_only), lease)
+        };
+        if std::mem::replace(&mut before, seen) != seen {
             looked = Duration::ZERO;
         }
         if now.saturating_sub(looked) >= LOOK && node.seen_since_acting() {
