@@ -134,13 +134,14 @@ fn round(pair: &Pair, fault: &Fault) -> Result<Round> {
         wait_protected(active)?;
         expect(pair, standby, Is::Active)?;
         expect(pair, active, Is::Standby)?;
-        round.phases.read(active, standby, measured.fault_ms)?;
+        round.phases.read(Some(active), standby, measured.fault_ms)?;
         return Ok(round);
     }
     expect(pair, standby, Is::Alone)?;
+    let powered = active.leader().is_ok();
     (fault.mend)(active).context("failed to mend the node")?;
     expect(pair, active, Is::Resting)?;
-    round.phases.read(active, standby, measured.fault_ms)?;
+    round.phases.read(powered.then_some(active), standby, measured.fault_ms)?;
     way_back(pair, standby)?;
     Ok(round)
 }

@@ -1,6 +1,8 @@
 //! What happened when, from the events that both nodes record.
 
 use anyhow::{Context, Result};
+use ap_core::mode::{Service, Vrrp};
+use ap_core::plan::Cause;
 use serde::{Deserialize, Serialize};
 
 use crate::node::Node;
@@ -85,41 +87,67 @@ impl Event {
     }
 }
 
+/// The steps at whose end a phase ends, as plans describe them.
+mod ends {
+    /// The database was killed.
+    pub fn fence(step: &str) -> bool {
+        step.starts_with("UNIT  SIGKILL to all of ")
+    }
+
+    /// Nothing more is received.
+    pub fn cut(step: &str) -> bool {
+        step.contains("STOP SLAVE IO_THREAD")
+    }
+
+    /// All that was received is applied.
+    pub fn drain(step: &str) -> bool {
+        step.starts_with("WAIT  until all that was received is applied")
+    }
+
+    /// Clients may write.
+    pub fn writable(step: &str) -> bool {
+        step.contains("read_only=OFF")
+    }
+}
+
 impl Phases {
-    /// Fills in what the nodes recorded from `fault_ms` on.
-    pub fn read(&mut self, failed: &Node, survivor: &Node, fault_ms: f64) -> Result<()> {
-        let broken = events(failed, fault_ms)?;
-        self.broken(&broken, fault_ms);
+    /// Fills in what the nodes recorded from `fault_ms` on. Of a node without power
+    /// there is nothing: what it says when it is back is no phase of the failover.
+    pub fn read(&mut self, failed: Option<&Node>, survivor: &Node, fault_ms: f64) -> Result<()> {
+        if let Some(failed) = failed {
+            self.broken(&events(failed, fault_ms)?, fault_ms);
+        }
         self.peer(&events(survivor, fault_ms)?, fault_ms);
         Ok(())
     }
 
     fn broken(&mut self, events: &[Event], fault_ms: f64) {
         let since = |at: f64| at - fault_ms;
+        let ends = [Cause::Vrrp(Vrrp::Fault), Cause::Vrrp(Vrrp::Stop), Cause::Gone(Service::Keepalived)];
+        let ends = ends.map(|cause| cause.to_string());
         let gives_up = |event: &&Event| {
-            ["says FAULT", "says STOP", "keepalived is gone", "keepalived was stopped"]
-                .iter()
-                .any(|word| event.cause.ends_with(word))
+            ends.contains(&event.cause) || event.cause == format!("{} was stopped", Service::Keepalived)
         };
         let heard = || events.iter().filter(|event| event.outcome == "heard");
         self.lost = heard().find(gives_up).map(|event| since(event.boot_ms));
         let asked = events.iter().find(|event| event.cause.contains(" asks: ")).map(|event| since(event.begun()));
         let first = heard().map(|event| since(event.boot_ms)).reduce(f64::min);
         self.detected = asked.into_iter().chain(first).reduce(f64::min);
-        self.fenced = events.iter().find_map(|event| event.after(|step| step.starts_with("UNIT  KillUnit"))).map(since);
+        self.fenced = events.iter().find_map(|event| event.after(ends::fence)).map(since);
     }
 
     fn peer(&mut self, events: &[Event], fault_ms: f64) {
         let since = |at: f64| at - fault_ms;
-        let master = |event: &&Event| event.cause == "keepalived says MASTER";
-        self.master =
-            events.iter().filter(master).find(|event| event.outcome == "heard").map(|event| since(event.boot_ms));
-        let Some(promotion) = events.iter().filter(master).find(|event| event.outcome == "done") else { return };
+        let master = Cause::Vrrp(Vrrp::Master).to_string();
+        let heard = |event: &&Event| event.outcome == "heard" && event.cause == master;
+        self.master = events.iter().find(heard).map(|event| since(event.boot_ms));
+        // Whatever made it look once more, it is the plan that ended with a writable database.
+        let Some(promotion) = events.iter().find(|event| event.after(ends::writable).is_some()) else { return };
         let after = |matches: fn(&str) -> bool| promotion.after(matches).map(since);
         self.decided = Some(since(promotion.begun()));
-        self.cut = after(|step| step.contains("STOP SLAVE IO_THREAD"));
-        self.drained = after(|step| step.starts_with("WAIT  until all that was received"));
-        self.writable = after(|step| step.contains("read_only=OFF"));
+        self.cut = after(ends::cut);
+        self.drained = after(ends::drain);
+        self.writable = after(ends::writable);
     }
 }
 
@@ -139,7 +167,38 @@ fn events(node: &Node, since_ms: f64) -> Result<Vec<Event>> {
 
 #[cfg(test)]
 mod tests {
+    use ap_core::config;
+    use ap_core::step::Step;
+
     use super::*;
+
+    /// Phases vanish from the table when plans word a step anew: the words are taken
+    /// from the steps themselves.
+    #[test]
+    fn each_phase_ends_with_one_step_as_plans_word_it() {
+        let text = "vip = \"10.0.0.9\"\n[api]\nunit = \"api.service\"\n\
+                    [[host]]\nname = \"a\"\naddress = \"10.0.0.1\"\nnic = \"n\"\n\
+                    [[host]]\nname = \"b\"\naddress = \"10.0.0.2\"\nnic = \"n\"\n";
+        let config = config::parse(text, "ap.toml").unwrap();
+        let steps = [
+            Step::FenceDatabase,
+            Step::StopReceiving,
+            Step::Drain,
+            Step::Writable,
+            Step::Confirm,
+            Step::EndReplication,
+            Step::SemiSync(false),
+            Step::ReadOnly,
+            Step::Stop(Service::Database),
+            Step::AwaitStandby,
+        ];
+        let words = steps.map(|step| step.describe(&config, "b", ("repl", "***")).join("; "));
+        let ends: [fn(&str) -> bool; 4] = [ends::fence, ends::cut, ends::drain, ends::writable];
+        for (phase, end) in ends.iter().enumerate() {
+            let matching: Vec<usize> = (0..words.len()).filter(|&step| end(&words[step])).collect();
+            assert_eq!(matching, [phase], "{words:#?}");
+        }
+    }
 
     #[test]
     fn steps_tell_when_a_phase_ended() {
