@@ -20,6 +20,9 @@ use crate::store::Store;
 /// Longest answer of systemd to a single call.
 const DBUS: Duration = Duration::from_secs(5);
 
+/// What fails again and again is told again after this.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
 /// This host, its peer, and the means to change things.
 pub struct Node {
     /// Where the configuration lies.
@@ -58,6 +61,8 @@ pub struct Node {
     pub refused: Option<Duration>,
     /// When it was refused because VRRP does not get through.
     pub blocked: Option<Duration>,
+    /// What was last said to have failed, and when.
+    pub failing: Option<(String, Duration)>,
     /// Since when this node has been cut off.
     pub cut_off: Option<Duration>,
 }
@@ -97,6 +102,7 @@ impl Node {
             fence: crate::execute::fence::Fence::default(),
             refused: None,
             blocked: None,
+            failing: None,
             cut_off: None,
             own,
             peer,
@@ -108,6 +114,17 @@ impl Node {
     /// The state as last written.
     pub fn state(&self) -> State {
         self.shared.facts().state.clone()
+    }
+
+    /// Whether a failure is worth telling: what fails at each look is told once a minute.
+    pub fn is_news(&mut self, said: &str) -> bool {
+        let now = ap_host::boottime();
+        let told = |(text, at): &(String, Duration)| text == said && now.saturating_sub(*at) < TELL_AGAIN;
+        let news = !self.failing.as_ref().is_some_and(told);
+        if news {
+            self.failing = Some((said.to_owned(), now));
+        }
+        news
     }
 
     /// Writes a state, durably, and only then lets the threads see it.

@@ -132,7 +132,7 @@ impl Node {
             if settled || !promoting || begun.elapsed() >= HANDOVER {
                 return;
             }
-            if self.inbox.as_mut().is_some_and(|inbox| inbox.moved_on(asked)) {
+            if self.moved_on(asked) {
                 return;
             }
             std::thread::sleep(ASK_AGAIN);
@@ -147,9 +147,8 @@ impl Node {
 
     /// The gateway, now.
     pub fn look_at_gateway(&mut self) -> Gateway {
-        let gateway = self.net.gateway(&self.config.pair.witness, self.own.address, PROBE_DEADLINE);
-        self.shared.facts().gateway = gateway;
-        gateway
+        let seen = self.net.gateway(&self.config.pair.witness, self.own.address, PROBE_DEADLINE);
+        self.shared.facts().see_gateway(seen)
     }
 
     /// The database, now: a relay log that was lost since the last look must not

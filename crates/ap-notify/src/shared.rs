@@ -41,6 +41,8 @@ pub struct Facts {
     pub heard: Heard,
     /// The way out.
     pub gateway: Gateway,
+    /// There has been a way out since this program started.
+    way_out: bool,
     /// The standby's half of the protection.
     pub standby: Standby,
     /// Relay log for which the active grants now.
@@ -79,6 +81,7 @@ impl Shared {
                 relay: String::new(),
                 heard: Heard { asked: Duration::ZERO, answer: Err("not asked yet".into()) },
                 gateway: Gateway::Silent,
+                way_out: false,
                 standby,
                 grant: None,
                 protected: false,
@@ -112,6 +115,14 @@ impl Facts {
             (self.db_seen, self.db) = (seen, db);
         }
         newer
+    }
+
+    /// Takes in a look at the gateway. A default route that has vanished is a way
+    /// out that is silent, not a network that never had one.
+    pub fn see_gateway(&mut self, seen: Gateway) -> Gateway {
+        self.way_out |= seen != Gateway::None;
+        self.gateway = if seen == Gateway::None && self.way_out { Gateway::Silent } else { seen };
+        self.gateway
     }
 
     /// Takes in whether each acknowledged write is on both nodes, and why.

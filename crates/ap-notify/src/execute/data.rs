@@ -58,7 +58,7 @@ impl Node {
             }
             crate::serve::alive();
             let now = ap_host::boottime();
-            if self.inbox.as_mut().is_some_and(|inbox| inbox.moved_on(now)) {
+            if self.moved_on(now) {
                 bail!("the VIP has moved on while the relay log was drained");
             }
             let status = self.status()?;

@@ -104,10 +104,12 @@ impl Node {
                         self.done(Exit::Refused, &format!("refused: {error}"));
                     }
                     None => {
-                        let exit = exit_of(&error);
-                        self.record(about, "failed", &format!("{why}: {error:#}"), &times);
-                        self.events.alert("failure", &format!("{why}: {error:#}"));
-                        self.done(exit, &format!("{why}: {error:#}"));
+                        let said = format!("{why}: {error:#}");
+                        if *cause != Cause::Look || self.is_news(&said) {
+                            self.record(about, "failed", &said, &times);
+                            self.events.alert("failure", &said);
+                        }
+                        self.done(exit_of(&error), &said);
                     }
                 }
             }
@@ -128,6 +130,7 @@ impl Node {
     fn run_all(&mut self, why: &str, steps: &[Step], on: bool) -> (Vec<StepTime>, Result<()>) {
         let mut times = Vec::new();
         let mut failures: Vec<anyhow::Error> = Vec::new();
+        let mut alive = false;
         for step in steps {
             let lines = step.describe(&self.config, &self.peer.name, (&self.credentials.replication_user, "***"));
             let line = lines.join("; ");
@@ -136,7 +139,13 @@ impl Node {
                 self.events.reply(id, &Reply::Step { text: line.clone() });
             }
             let begun = Instant::now();
-            let result = self.step(step, why);
+            let result = match step {
+                // Its word lets the standby promote, and a graceful stop would go on
+                // acknowledging: not given for a database that may be alive.
+                Step::RecordFenced if alive => Err(anyhow!("not said: the database may be alive")),
+                _ => self.step(step, why),
+            };
+            alive |= *step == Step::FenceDatabase && result.is_err();
             self.acted = ap_host::boottime();
             log::debug!("{line}: {:?}", begun.elapsed());
             times.push(StepTime {
@@ -169,8 +178,10 @@ impl Node {
         }
         let (times, result) = self.run_all(&refusal.evidence, &refusal.steps, true);
         let said = format!("{}; {}", refusal.evidence, refusal.way);
-        self.record(about, "refused", &said, &times);
-        self.events.alert("refusal", &said);
+        if *cause != Cause::Look || self.is_news(&said) {
+            self.record(about, "refused", &said, &times);
+            self.events.alert("refusal", &said);
+        }
         if let Err(error) = result {
             log::error!("refusing: {error:#}");
         }

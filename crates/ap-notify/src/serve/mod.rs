@@ -175,6 +175,14 @@ impl Node {
         true
     }
 
+    /// Whether keepalived has said something else than MASTER meanwhile, so that a
+    /// long step gives way. What it said is out of the pipe, and so written down.
+    pub fn moved_on(&mut self, now: Duration) -> bool {
+        let moved = self.inbox.as_mut().is_some_and(|inbox| inbox.moved_on(now));
+        self.remember_word();
+        moved
+    }
+
     /// Keeps keepalived's word for our own restart and for the peer.
     fn remember_word(&mut self) {
         let Some((word, been_master)) = self.inbox.as_ref().map(Inbox::word) else { return };

@@ -23,6 +23,7 @@ impl Node {
             return;
         }
         let fence_missing = self.fence_missing();
+        let before = active.clone();
         let (orders, fence, heard) = {
             let mut facts = self.shared.facts();
             // Read behind the lock: whoever was held up between the clock and the
@@ -56,6 +57,7 @@ impl Node {
             (orders, fence, !silent)
         };
         self.active = Some(active);
+        let mut failed = None;
         if fence {
             self.fence_start();
         } else if heard {
@@ -63,9 +65,16 @@ impl Node {
         }
         for order in orders {
             if let Err(error) = self.obey(&order) {
-                log::error!("{order:?}: {error:#}");
-                self.events.tell("failure", &format!("{order:?}: {error:#}"));
+                failed = Some(format!("{order:?}: {error:#}"));
                 break;
+            }
+        }
+        if let Some(said) = failed {
+            // Not obeyed, so not so: decided again at the next look, nothing granted.
+            self.active = Some(before);
+            if self.is_news(&said) {
+                log::error!("{said}");
+                self.events.tell("failure", &said);
             }
         }
         self.publish_protection();

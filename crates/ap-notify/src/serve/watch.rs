@@ -156,8 +156,8 @@ pub fn peer(config: Arc<Config>, own: Host, peer: Host, shared: Arc<Shared>) -> 
 pub fn gateway(config: Arc<Config>, own: Host, shared: Arc<Shared>) -> Result<()> {
     spawn("gateway", move || {
         loop {
-            let gateway = Kernel.gateway(&config.pair.witness, own.address, PROBE_DEADLINE);
-            shared.facts().gateway = gateway;
+            let seen = Kernel.gateway(&config.pair.witness, own.address, PROBE_DEADLINE);
+            shared.facts().see_gateway(seen);
             thread::sleep(PROBE_EVERY);
         }
     })
