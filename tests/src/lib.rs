@@ -24,6 +24,7 @@ pub mod runner;
 pub mod scenario;
 pub mod scenarios;
 pub mod sql;
+pub mod trap;
 pub mod untouched;
 pub mod wait;
 pub mod writer;

@@ -31,6 +31,9 @@ pub struct Answer {
     pub solo: bool,
     /// Has fenced itself: acknowledges nothing any more.
     pub fenced: bool,
+    /// Was asked for a switchover, and means to follow whoever promotes on its word.
+    #[serde(default)]
+    pub switchover: bool,
     /// Is promoting itself right now.
     pub promoting: bool,
     /// An active grants a lease by this very answer, to the standby whose

@@ -67,6 +67,8 @@ pub enum Verb {
     Stop,
     /// `ap-mode restart`.
     Restart,
+    /// `ap-mode switchover`.
+    Switchover,
 }
 
 impl Verb {

@@ -70,8 +70,8 @@ pub enum Step {
     Follow,
     /// Start the replication that is configured.
     ResumeReplication,
-    /// Wait until the standby has received everything committed here.
-    AwaitStandby,
+    /// Wait until this standby may take over.
+    AwaitLease,
     /// Wait until the peer serves.
     AwaitPeerServes,
     /// Wait until replication receives from the peer.
@@ -144,8 +144,8 @@ impl Step {
             Self::CompareHistories => one(format!("ASK   {peer}: gtid_binlog_state covers this node's")),
             Self::Follow => sql(sql::change_master(peer, config.database.port, repl.0, repl.1)),
             Self::ResumeReplication => sql(sql::start_replication()),
-            Self::AwaitStandby => one(format!("WAIT  until {peer} has received everything committed here")),
             Self::AwaitPeerServes => one(format!("WAIT  until {peer} serves")),
+            Self::AwaitLease => one(format!("WAIT  until {peer} grants this node a lease: PROTECTED")),
             Self::AwaitReplication => one(format!("WAIT  until replication receives from {peer}")),
             Self::AwaitProtection => one("WAIT  until a session is whole: PROTECTED".into()),
             Self::GoSolo => one(format!("ASK   {peer}: holds no lease, or wait for its end; then acknowledge alone")),
@@ -183,6 +183,7 @@ impl fmt::Display for crate::message::Verb {
             Self::Start => f.write_str("start"),
             Self::Stop => f.write_str("stop"),
             Self::Restart => f.write_str("restart"),
+            Self::Switchover => f.write_str("switchover"),
         }
     }
 }

@@ -7,7 +7,7 @@ use ap_core::config::Config;
 use ap_core::exit::Exit;
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{history, install, restart, set, show, start, status, stop};
+use crate::cmd::{history, install, restart, set, show, start, status, stop, switchover};
 use crate::failure::{self, Failure};
 
 /// Says and sets what this node of the pair is.
@@ -33,6 +33,7 @@ enum Command {
     Start(start::Args),
     Stop(stop::Args),
     Restart(restart::Args),
+    Switchover(switchover::Args),
     History(history::Args),
     Install(install::Args),
 }
@@ -71,6 +72,7 @@ fn run(path: PathBuf, command: Command) -> Result<Exit> {
         Command::Start(args) => start::run(&context, args),
         Command::Stop(args) => stop::run(&context, args),
         Command::Restart(args) => restart::run(&context, args),
+        Command::Switchover(args) => switchover::run(&context, args),
         Command::History(args) => history::run(&context, args),
         Command::Install(args) => install::run(&context, args),
     }

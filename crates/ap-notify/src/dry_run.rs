@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use anyhow::Result;
-use ap_core::message::Request;
-use ap_core::plan::{Cause, Plan, plan};
+use ap_core::message::{Request, Verb};
+use ap_core::mode::Fault;
+use ap_core::plan::{Cause, Plan, plan, promotion};
+use ap_core::step::Step;
 
 use crate::node::Node;
 
@@ -19,10 +21,19 @@ pub fn dry_run(config_path: &Path, request: &Request) -> Result<Result<Vec<Strin
     let replication = (node.credentials.replication_user.as_str(), "***");
     match plan(&cause, &observed) {
         Plan::Refuse(refusal) => Ok(Err(format!("{}; {}", refusal.evidence, refusal.way))),
-        plan => Ok(Ok(plan
-            .steps()
-            .iter()
-            .flat_map(|step| step.describe(&node.config, &node.peer.name, replication))
-            .collect())),
+        plan => {
+            let mut lines = Vec::new();
+            for step in plan.steps() {
+                lines.extend(step.describe(&node.config, &node.peer.name, replication));
+                if request.verb == Verb::Switchover && *step == Step::Fault(Fault::Role, true) {
+                    // What the peer does meanwhile, seen from there.
+                    let theirs = promotion(observed.state.epoch + 1, false);
+                    let theirs =
+                        theirs.iter().flat_map(|step| step.describe(&node.config, &node.own.name, replication));
+                    lines.extend(theirs.map(|line| format!("  {}: {line}", node.peer.name)));
+                }
+            }
+            Ok(Ok(lines))
+        }
     }
 }

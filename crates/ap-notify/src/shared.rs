@@ -148,6 +148,7 @@ impl Facts {
             epoch: s.epoch,
             solo: s.solo,
             fenced: s.fenced,
+            switchover: s.switching_over(),
             promoting,
             grant: if s.fenced { s.granted.clone() } else { self.grant.clone() },
             lease: self.standby.claims(now),

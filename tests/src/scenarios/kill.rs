@@ -12,7 +12,7 @@ use crate::failover::{Failover, roles};
 use crate::pair::Pair;
 use crate::product::wait_protected;
 use crate::scenario::{Counts, Scenario, protected};
-use crate::wait::{holds, wait_for};
+use crate::trap;
 
 /// Scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
@@ -65,16 +65,10 @@ const LEAVING: [&str; 13] = [
     "Finish",
 ];
 
-const TRAP: &str = "/run/ap/trap";
-const DROP_IN: &str = "/run/systemd/system/ap-notify.service.d/trap.conf";
-
 /// One failover for each entry: the step at which the active's `ap-notify` dies,
 /// and the standby's.
 fn trapped(pair: &Pair, steps: &[(Option<&str>, Option<&str>)]) -> Result<Counts> {
-    pair.both(|node| {
-        node.write(DROP_IN, format!("[Service]\nEnvironment=AP_TRAP={TRAP}\n").as_bytes(), "0644")?;
-        node.run("systemctl daemon-reload; systemctl restart ap-notify.service")
-    })?;
+    pair.both(|node| trap::arm(node, "100ms"))?;
     let mut all = Counts::default();
     for (leaving, promoting) in steps {
         let what = format!("killed at {} and {}", leaving.unwrap_or("-"), promoting.unwrap_or("-"));
@@ -84,7 +78,7 @@ fn trapped(pair: &Pair, steps: &[(Option<&str>, Option<&str>)]) -> Result<Counts
         all.outage = all.outage.max(counts.outage);
     }
     all.note = format!("longest of {}", steps.len());
-    pair.both(|node| node.run(&format!("rm {DROP_IN}; systemctl daemon-reload; systemctl restart ap-notify.service")))?;
+    pair.both(trap::disarm)?;
     let (active, standby) = roles(pair)?;
     wait_protected(active)?;
     wait_protected(standby)?;
@@ -99,7 +93,7 @@ fn one(pair: &Pair, leaving: Option<&str>, promoting: Option<&str>) -> Result<Co
     let traps = [(story.failed, leaving), (story.survivor, promoting)];
     for (node, step) in traps {
         if let Some(step) = step {
-            node.write(TRAP, step.as_bytes(), "0644")?;
+            trap::lay(node, step)?;
         }
     }
     // The database lives until it is fenced.
@@ -107,10 +101,7 @@ fn one(pair: &Pair, leaving: Option<&str>, promoting: Option<&str>) -> Result<Co
     story.mend(|_| Ok(()))?;
     for (node, step) in traps {
         if let Some(step) = step {
-            // A step that was never reached would show nothing.
-            wait_for(&format!("the trap at {step}"), Duration::from_secs(5), || {
-                Ok(holds(node.run(&format!("test -e {TRAP} && echo there || echo gone"))? == "gone"))
-            })?;
+            trap::sprung(node, step, Duration::from_secs(5))?;
         }
     }
     story.way_back()?;

@@ -12,6 +12,7 @@ use crate::node::Node;
 use crate::pair::Pair;
 use crate::product::{ap_mode, ap_mode_ends, wait_protected};
 use crate::scenario::{Counts, Scenario, protected};
+use crate::trap;
 use crate::untouched::untouched;
 
 /// Scenarios of this file.
@@ -24,11 +25,10 @@ pub const SCENARIOS: &[Scenario] = &[
 
 /// Names of a plan's steps, in order, for the trap: the first word is enough where
 /// it comes once. Longer plans are cut off, shorter ones are not struck again.
-const SET_M: [&str; 15] = [
+const SET_M: [&str; 14] = [
     "Intend",
     "AwaitProtection",
     "ReadOnly",
-    "AwaitStandby",
     "RecordFenced",
     "Fault",
     "AwaitPeerServes",
@@ -62,12 +62,12 @@ const SET_S: [&str; 5] = ["Intend", "GoSolo", "Become", "UnitFiles", "Finish"];
 
 /// Has ap-notify kill itself at a step, once, and asks. The answer may be lost with it.
 fn struck(node: &Node, step: &str, command: &str) -> Result<()> {
-    node.run(&format!("printf %s '{step}' >/run/ap/trap"))?;
+    trap::lay(node, step)?;
     // Killed before it was written down, a request is gone: whoever asked is told
     // that nobody knows, and asks again.
     let gone = step == "Intend";
     let output = crate::product::ask(node, &format!("{command} --timeout {}", if gone { "2s" } else { "60s" }))?;
-    node.run("rm -f /run/ap/trap")?;
+    trap::lift(node)?;
     if gone {
         ensure!(output.code == 75, "{command}, ap-notify killed before it was begun: {output:?}");
         return ap_mode(node, command).map(drop);
@@ -81,20 +81,8 @@ fn again(pair: &Pair, node: &Node, command: &str, is: Is) -> Result<()> {
     untouched(pair, command, || ap_mode_ends(node, command, 0).map(drop))
 }
 
-/// The trap is a switch of the product that only tests reach.
-fn arm(node: &Node) -> Result<()> {
-    let drop_in = b"[Service]\nEnvironment=AP_TRAP=/run/ap/trap\n";
-    node.write("/etc/systemd/system/ap-notify.service.d/90-trap.conf", drop_in, "0644")?;
-    node.run("systemctl daemon-reload && systemctl restart ap-notify").map(drop)
-}
-
-fn disarm(node: &Node) -> Result<()> {
-    node.run("rm -r /etc/systemd/system/ap-notify.service.d && systemctl daemon-reload && systemctl restart ap-notify")
-        .map(drop)
-}
-
 fn rounds(pair: &Pair, numbers: &[usize]) -> Result<Counts> {
-    pair.both(arm)?;
+    pair.both(|node| trap::arm(node, "100ms"))?;
     for node in pair.nodes() {
         wait_protected(node)?;
     }
@@ -106,7 +94,7 @@ fn rounds(pair: &Pair, numbers: &[usize]) -> Result<Counts> {
     }
     all.note = format!("{} rounds", numbers.len());
     mode_killed(pair)?;
-    pair.both(disarm)?;
+    pair.both(trap::disarm)?;
     for node in pair.nodes() {
         wait_protected(node)?;
     }

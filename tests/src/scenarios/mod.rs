@@ -31,6 +31,7 @@ mod round;
 mod stale;
 mod standalone;
 mod standby;
+mod switchover;
 mod vip;
 mod vrrp;
 
@@ -66,6 +67,7 @@ pub fn all() -> Vec<Scenario> {
         round::SCENARIOS,
         stale::SCENARIOS,
         standby::SCENARIOS,
+        switchover::SCENARIOS,
         vip::SCENARIOS,
         vrrp::SCENARIOS,
     ]

@@ -118,8 +118,7 @@ fn set_from_every_mode(pair: &Pair) -> Result<Counts> {
     set(pair, y, "ap", Is::Standby)?;
     protected_again(pair, x)?;
 
-    // m from ap, active: a handover. Without waiting for the standby to have
-    // received everything (Step::AwaitStandby) the counts show what is missing.
+    // m from ap, active: a handover.
     let before = Instant::now();
     let handover = pause(&clients, y, || set(pair, x, "m", Is::Resting))?;
     ensure!(handover < HANDOVER, "a planned handover took {handover:?}");

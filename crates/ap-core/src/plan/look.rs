@@ -1,5 +1,6 @@
 //! What is, against what should be. Every second, and at our own start.
 
+use super::request::switchover::pair_again;
 use super::{Plan, keepalived_is_gone, keepalived_runs, leave, newer_peer, superseded, vrrp};
 use crate::mode::{Fault, Mode, Role, Service, Vrrp};
 use crate::observed::{Observed, UnitState};
@@ -87,6 +88,9 @@ fn stand_by(o: &Observed) -> Plan {
 
 fn serve(o: &Observed) -> Plan {
     let s = &o.state;
+    if let Some(plan) = pair_again(o) {
+        return plan;
+    }
     let pair = !s.alone();
     if pair && let Some(why) = lost(o) {
         return leave(s, &why);

@@ -19,6 +19,8 @@ use crate::observed::Observed;
 use crate::state::{Intention, State};
 use crate::step::Step;
 
+pub use vrrp::promotion;
+
 /// Why the planner is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
@@ -95,6 +97,10 @@ pub fn plan(cause: &Cause, o: &Observed) -> Plan {
             vrrp::resume_promotion(o, *epoch)
         }
         (Some(Intention::Request { request }), Cause::Look) => request::resume(request, o),
+        // That the VIP goes is what a switchover is about.
+        (Some(Intention::Request { request }), Cause::Vrrp(_)) if o.state.switching_over() => {
+            request::resume(request, o)
+        }
         (_, Cause::Vrrp(vrrp)) => vrrp::plan(*vrrp, o),
         (_, Cause::Gone(service)) => vrrp::gone(*service, o),
         (_, Cause::Request(request)) => request::plan(request, o),

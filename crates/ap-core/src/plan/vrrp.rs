@@ -75,17 +75,23 @@ fn promote(o: &Observed, epoch: u64) -> Plan {
     if let Err(refusal) = guard::promotion(o) {
         return refusal.into();
     }
-    let mut steps = vec![Step::Intend(Intention::Promote { epoch })];
-    if o.peer.is_err() {
-        steps.push(Step::FencePeer);
-    }
-    steps.extend([Step::StopReceiving, Step::Drain, Step::Confirm]);
-    steps.extend(become_standalone(epoch, true));
+    let steps = promotion(epoch, o.peer.is_err());
     let evidence = match &o.peer {
         Ok(peer) if peer.fenced => format!("{} has fenced itself", peer.host),
         _ => "a lease is alive".to_owned(),
     };
     Plan::act(format!("MASTER: promoting, {evidence}"), steps)
+}
+
+/// All of a promotion; `silent`: the peer may run on, and is to be switched off.
+pub fn promotion(epoch: u64, silent: bool) -> Vec<Step> {
+    let mut steps = vec![Step::Intend(Intention::Promote { epoch })];
+    if silent {
+        steps.push(Step::FencePeer);
+    }
+    steps.extend([Step::StopReceiving, Step::Drain, Step::Confirm]);
+    steps.extend(become_standalone(epoch, true));
+    steps
 }
 
 /// The end of a promotion, decided by the mode written first: from here on it is

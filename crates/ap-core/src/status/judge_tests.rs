@@ -19,6 +19,7 @@ fn node(host: &str, mode: Mode, role: Role) -> Answer {
         epoch: 1,
         solo: false,
         fenced: false,
+        switchover: false,
         promoting: false,
         grant: active.then(|| "relay".into()),
         lease: standby,

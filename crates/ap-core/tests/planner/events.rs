@@ -70,6 +70,7 @@ pub fn any_event() -> impl Strategy<Value = (Event, bool)> {
         Verb::Start,
         Verb::Stop,
         Verb::Restart,
+        Verb::Switchover,
     ];
     let peers = vec![
         Peer::Silent,

@@ -26,6 +26,7 @@ fn plans() -> Vec<Row> {
         ("hand-over", 4, vec![Event::Ambition(true)], set(Mode::M)),
         ("hand-over, nobody takes it", 4, vec![], set(Mode::M)),
         ("stop of the active", 4, vec![Event::Ambition(true)], ask(Verb::Stop)),
+        ("switchover", 4, vec![Event::Ambition(true)], ask(Verb::Switchover)),
         ("going on alone", 4, vec![], set(Mode::S)),
         ("alone, a unit fails", 2, vec![], Event::Die(Service::Api, false)),
         ("stop alone", 2, vec![], ask(Verb::Stop)),

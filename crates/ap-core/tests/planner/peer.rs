@@ -17,6 +17,7 @@ pub fn answer(mode: Mode, role: Role, epoch: u64) -> Answer {
         epoch,
         solo: false,
         fenced: false,
+        switchover: false,
         promoting: false,
         grant: None,
         lease: false,

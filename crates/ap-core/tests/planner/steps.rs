@@ -6,7 +6,7 @@ use ap_core::state::Intention;
 use ap_core::step::Step;
 
 use crate::execute::End;
-use crate::world::{World, index};
+use crate::world::{LEASE, World, index};
 
 impl World {
     /// Only what asks others can fail here; writing a small file does not.
@@ -112,7 +112,17 @@ impl World {
                 need(self.vip && database && !self.read_only && self.standby_is_well() && !self.state.fenced)?;
                 self.session(true);
             }
-            Step::AwaitStandby => need(self.standby_is_well())?,
+            Step::AwaitLease => {
+                // The promoted peer pairs again with whoever says that it was meant so.
+                if self.ambitious
+                    && self.state.switching_over()
+                    && let Some(peer) = self.peer.as_mut().filter(|peer| peer.mode == Mode::S)
+                {
+                    peer.mode = Mode::Ap;
+                    self.lease = LEASE;
+                }
+                need(self.lease > 0)?;
+            }
             Step::CompareHistories => need(self.peer.is_some())?,
             Step::AwaitReplication => need(self.peer_serves() && self.io && self.sql)?,
             Step::Confirm => {
@@ -175,7 +185,8 @@ impl World {
         assert!(epoch >= s.epoch, "the epoch went from {} to {epoch}", s.epoch);
         let serves = mode != Mode::M && role == Role::Active;
         assert!(!serves || s.serves() || epoch > s.epoch, "serves again under its old epoch {epoch}");
-        assert!(mode != Mode::Ap || !s.fenced || s.mode != Mode::Ap, "a word given was taken back");
+        let takes_back = mode == Mode::Ap && role == Role::Active && s.mode == Mode::Ap && s.fenced;
+        assert!(!takes_back, "a word given was taken back");
         if matches!(s.intention, Some(Intention::Leave { .. })) {
             assert_eq!(mode, Mode::M, "a leaving became {mode}");
         }

@@ -13,7 +13,7 @@ use ap_core::state::State;
 use crate::peer::answer;
 
 /// Looks that a lease lasts without being renewed.
-const LEASE: u8 = 3;
+pub const LEASE: u8 = 3;
 /// Looks that a refusal is remembered.
 pub const REFUSED: u8 = 5;
 /// The relay log of this node, and that of its peer.

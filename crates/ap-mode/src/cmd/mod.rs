@@ -8,3 +8,4 @@ pub mod show;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod switchover;

@@ -9,8 +9,6 @@ use ap_core::mode::Mode;
 use super::refused;
 use crate::node::Node;
 
-/// The standby receives within milliseconds what it lacks in a session.
-const STANDBY: Duration = Duration::from_secs(10);
 /// Priority 0, takeover, promotion.
 const TAKEOVER: Duration = Duration::from_secs(15);
 /// Connecting to the peer and receiving from it.
@@ -44,22 +42,6 @@ impl Node {
             std::thread::sleep(LOOK_AGAIN);
         }
         Ok(())
-    }
-
-    /// The standby has received everything committed here; no new commit can come
-    /// any more, the database is read-only.
-    pub fn await_standby(&mut self) -> Result<()> {
-        let own = self.status()?.binlog_pos;
-        self.wait_until(STANDBY, "the standby had received everything", |node| {
-            node.look_at_peer(false);
-            Ok(node
-                .shared
-                .facts()
-                .heard
-                .answer
-                .as_ref()
-                .is_ok_and(|peer| peer.io_pos.covers(&own) || peer.slave_pos.covers(&own)))
-        })
     }
 
     /// The peer has taken over.
@@ -98,6 +80,14 @@ impl Node {
         self.wait_until(PROTECTION, "a session was whole", |node| {
             node.protect();
             Ok(node.active.as_ref().is_some_and(|active| active.protected()))
+        })
+    }
+
+    /// This standby may take over: its active has opened a session.
+    pub fn await_lease(&mut self) -> Result<()> {
+        self.wait_until(PROTECTION, "this node was granted a lease", |node| {
+            let facts = node.shared.facts();
+            Ok(facts.standby.lease(ap_host::boottime(), &facts.relay).is_ok())
         })
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! - `set.rs`: the mode table.
 //! - `run.rs`: start, stop, restart; the mode is kept.
+//! - `switchover.rs`: the planned swap of roles.
 
 mod run;
 mod set;
+pub mod switchover;
 
 use super::Plan;
 use crate::answer::Answer;
@@ -22,6 +24,7 @@ pub fn plan(request: &Request, o: &Observed) -> Plan {
         Verb::Start => run::start(request, o),
         Verb::Stop => run::stop(o),
         Verb::Restart => run::restart(request, o),
+        Verb::Switchover => switchover::plan(request, o),
     };
     if let Plan::Act { steps, .. } = &mut plan
         && !steps.iter().any(|step| matches!(step, Step::Intend(Intention::Leave { .. })))

@@ -1,6 +1,7 @@
 //! The mode table: `set m`, `set s`, `set ap`. Repeated, each ends where it began.
 
 use super::{is_protected, next_epoch, run, start_services, stop_services};
+use crate::answer::Answer;
 use crate::message::Request;
 use crate::mode::{Fault, Mode, Role, Service, Vrrp};
 use crate::observed::{Observed, Units};
@@ -9,7 +10,7 @@ use crate::plan::{Plan, guard, leave};
 use crate::step::Step;
 
 /// The standby is there, replicates, and may promote: the active can hand over.
-fn standby_ready(o: &Observed) -> Result<(), String> {
+pub fn standby_ready(o: &Observed) -> Result<&Answer, String> {
     let peer = o.peer.as_ref().map_err(|silence| format!("the peer does not answer: {silence}"))?;
     if peer.mode != Mode::Ap || peer.role != Role::Standby {
         return Err(format!("{} is in mode {}, role {}", peer.host, peer.mode, peer.role));
@@ -17,7 +18,7 @@ fn standby_ready(o: &Observed) -> Result<(), String> {
     if !peer.replicating {
         return Err(format!("{} does not replicate", peer.host));
     }
-    Ok(())
+    Ok(peer)
 }
 
 pub fn m(o: &Observed) -> Plan {
@@ -53,16 +54,17 @@ pub fn m(o: &Observed) -> Plan {
     Plan::act(if protected { "handing over, then maintenance" } else { "maintenance" }, steps)
 }
 
-/// Read-only first; every commit ends while the standby still acknowledges.
+/// Read-only first: it waits for the commits under way, and in a whole session each
+/// of them ends when the standby has it. So nothing is left to wait for.
 /// Then the word "fenced", on which the standby promotes without waiting.
-fn hand_over(o: &Observed) -> Vec<Step> {
+pub fn hand_over(o: &Observed) -> Vec<Step> {
     let mut steps = Vec::new();
     if !o.state.fenced {
         // A hand-over cut short: the session opens again only on a node that serves.
         if o.vrrp == Some(Vrrp::Master) && o.vip && o.db.as_ref().is_ok_and(|db| db.read_only) {
             steps.extend([Step::SemiSync(true), Step::Writable]);
         }
-        steps.extend([Step::AwaitProtection, Step::ReadOnly, Step::AwaitStandby, Step::RecordFenced]);
+        steps.extend([Step::AwaitProtection, Step::ReadOnly, Step::RecordFenced]);
     }
     steps.extend([Step::Fault(Fault::Role, true), Step::AwaitPeerServes]);
     steps
@@ -142,7 +144,7 @@ pub fn ap(request: &Request, o: &Observed, role: Option<Role>, reseed: bool) -> 
             Err(evidence) => {
                 Plan::refuse(format!("no standby to pair with: {evidence}"), "`ap-mode set ap` on the other host first")
             }
-            Ok(()) => Plan::act(
+            Ok(_) => Plan::act(
                 "pairing with the standby",
                 vec![
                     Step::Become { mode: Mode::Ap, role: Role::Active, epoch: s.epoch, solo: true },

@@ -6,6 +6,7 @@ mod looks;
 mod modes;
 mod node;
 mod resume;
+mod switchover;
 
 use super::{Cause, Plan, plan};
 use crate::message::{Request, Verb};

@@ -29,7 +29,7 @@ fn set_m() {
     let unmasked = node(M, Standby, false).units(|units| units.api.file = "disabled".into());
     // systemd stops the services then, and a stop of ours would wait for it.
     let down = |o: Observed| o.but(|o| o.shutting_down = true);
-    let given = "AwaitProtection ReadOnly AwaitStandby RecordFenced +role AwaitPeerServes";
+    let given = "AwaitProtection ReadOnly RecordFenced +role AwaitPeerServes";
     let hand_over = stop("m(standby,1) files-m");
     let hand_over = format!("{given} {hand_over}");
     let given_down = format!("{given} stopped m(standby,1)");
@@ -186,7 +186,7 @@ fn a_hand_over_needs_the_vip_to_open_its_session_again() {
 
 #[test]
 fn every_request_begins_with_its_intention_and_is_finished() {
-    for verb in [set(M), set(S), set(Ap), first(), reseed(), Verb::Start, Verb::Stop, Verb::Restart] {
+    for verb in [set(M), set(S), set(Ap), first(), reseed(), Verb::Start, Verb::Stop, Verb::Restart, Verb::Switchover] {
         for (mode, role, solo) in
             [(Ap, Active, false), (Ap, Active, true), (Ap, Standby, false), (S, Active, false), (M, Active, false)]
         {

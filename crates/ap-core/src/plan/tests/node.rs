@@ -64,6 +64,7 @@ pub fn answer(mode: Mode, role: Role) -> Answer {
         epoch: 1,
         solo: false,
         fenced: false,
+        switchover: false,
         promoting: false,
         grant: None,
         lease: false,
