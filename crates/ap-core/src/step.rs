@@ -70,6 +70,8 @@ pub enum Step {
     Follow,
     /// Start the replication that is configured.
     ResumeReplication,
+    /// Wait until the standby replicates from here.
+    AwaitStandby,
     /// Wait until this standby may take over.
     AwaitLease,
     /// Wait until the peer serves.
@@ -145,6 +147,7 @@ impl Step {
             Self::Follow => sql(sql::change_master(peer, config.database.port, repl.0, repl.1)),
             Self::ResumeReplication => sql(sql::start_replication()),
             Self::AwaitPeerServes => one(format!("WAIT  until {peer} serves")),
+            Self::AwaitStandby => one(format!("WAIT  until {peer} replicates from here")),
             Self::AwaitLease => one(format!("WAIT  until {peer} grants this node a lease: PROTECTED")),
             Self::AwaitReplication => one(format!("WAIT  until replication receives from {peer}")),
             Self::AwaitProtection => one("WAIT  until a session is whole: PROTECTED".into()),

@@ -57,7 +57,7 @@ const SET_AP: [&str; 14] = [
     "Start(Keepalived",
     "Finish",
 ];
-const PAIR_UP: [&str; 5] = ["Intend", "Become", "UnitFiles", "AwaitProtection", "Finish"];
+const PAIR_UP: [&str; 6] = ["Intend", "AwaitStandby", "Become", "UnitFiles", "AwaitProtection", "Finish"];
 const SET_S: [&str; 5] = ["Intend", "GoSolo", "Become", "UnitFiles", "Finish"];
 
 /// Has ap-notify kill itself at a step, once, and asks. The answer may be lost with it.

@@ -112,6 +112,7 @@ impl World {
                 need(self.vip && database && !self.read_only && self.standby_is_well() && !self.state.fenced)?;
                 self.session(true);
             }
+            Step::AwaitStandby => need(self.standby_is_well())?,
             Step::AwaitLease => {
                 // The promoted peer pairs again with whoever says that it was meant so.
                 if self.ambitious

@@ -274,6 +274,7 @@ impl Node {
             Step::CompareHistories => self.compare_histories(),
             Step::Follow => self.follow(),
             Step::ResumeReplication => self.resume_replication(),
+            Step::AwaitStandby => self.await_standby(),
             Step::AwaitLease => self.await_lease(),
             Step::AwaitPeerServes => self.await_peer_serves(),
             Step::AwaitReplication => self.await_replication(),

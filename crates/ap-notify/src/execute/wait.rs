@@ -9,6 +9,8 @@ use ap_core::mode::Mode;
 use super::refused;
 use crate::node::Node;
 
+/// MariaDB tries again each second to connect to a server that was restarted.
+const STANDBY: Duration = Duration::from_secs(10);
 /// Priority 0, takeover, promotion.
 const TAKEOVER: Duration = Duration::from_secs(15);
 /// Connecting to the peer and receiving from it.
@@ -42,6 +44,17 @@ impl Node {
             std::thread::sleep(LOOK_AGAIN);
         }
         Ok(())
+    }
+
+    /// The standby replicates from here.
+    pub fn await_standby(&mut self) -> Result<()> {
+        let replicates = |node: &mut Self| {
+            node.look_at_peer(false);
+            Ok(node.shared.facts().heard.answer.as_ref().is_ok_and(|peer| peer.replicating))
+        };
+        self.wait_until(STANDBY, "the standby replicated", replicates).map_err(|error| {
+            refused(format!("no standby to pair with: {error}"), "`ap-mode status` says why; then try again")
+        })
     }
 
     /// The peer has taken over.

@@ -9,12 +9,18 @@ use crate::plan::look::unit_files;
 use crate::plan::{Plan, guard, leave};
 use crate::step::Step;
 
-/// The standby is there, replicates, and may promote: the active can hand over.
-pub fn standby_ready(o: &Observed) -> Result<&Answer, String> {
+/// The peer, if it is a standby.
+fn standby(o: &Observed) -> Result<&Answer, String> {
     let peer = o.peer.as_ref().map_err(|silence| format!("the peer does not answer: {silence}"))?;
     if peer.mode != Mode::Ap || peer.role != Role::Standby {
         return Err(format!("{} is in mode {}, role {}", peer.host, peer.mode, peer.role));
     }
+    Ok(peer)
+}
+
+/// The standby is there and replicates: the active can hand over.
+pub fn standby_ready(o: &Observed) -> Result<&Answer, String> {
+    let peer = standby(o)?;
     if !peer.replicating {
         return Err(format!("{} does not replicate", peer.host));
     }
@@ -140,13 +146,15 @@ pub fn ap(request: &Request, o: &Observed, role: Option<Role>, reseed: bool) -> 
             Plan::refuse("this node serves alone: its data is the truth", "`ap-mode set ap` pairs it with its standby")
         }
         (Mode::S, _) if !o.started => Plan::refuse("this node is in s and stopped", "`ap-mode start` first"),
-        (Mode::S, _) => match standby_ready(o) {
+        (Mode::S, _) => match standby(o) {
             Err(evidence) => {
                 Plan::refuse(format!("no standby to pair with: {evidence}"), "`ap-mode set ap` on the other host first")
             }
             Ok(_) => Plan::act(
                 "pairing with the standby",
                 vec![
+                    // After a restart of the database here it takes a second to be back.
+                    Step::AwaitStandby,
                     Step::Become { mode: Mode::Ap, role: Role::Active, epoch: s.epoch, solo: true },
                     Step::UnitFiles(Mode::Ap),
                     Step::AwaitProtection,

@@ -93,6 +93,7 @@ fn set_ap() {
         UP.replace("-role", "+role")
     );
     let fenced = serving(node(M, Active, false)).but(|o| o.state.fenced = true);
+    let reconnects = node(S, Active, false).peer(|peer| peer.replicating = false);
     let fresh_join = format!("{DOWN} {}", join("start-database"));
     let fresh_first = format!("{DOWN} files-ap start-database EndReplication semi-sync-off ap(active,1,solo) {UP}");
     check(vec![
@@ -105,8 +106,14 @@ fn set_ap() {
         ("fresh", serving(fresh()), ask(set(Ap)), &fresh_join),
         ("fresh, first", fresh(), ask(first()), &fresh_first),
         ("fresh, first, silence", fresh().alone(), ask(first()), &fresh_first),
-        ("s", node(S, Active, false), ask(set(Ap)), "ap(active,1,solo) files-ap AwaitProtection"),
+        ("s", node(S, Active, false), ask(set(Ap)), "AwaitStandby ap(active,1,solo) files-ap AwaitProtection"),
         ("s, no standby", node(S, Active, false).alone(), ask(set(Ap)), "refuse"),
+        (
+            "s, the standby reconnects",
+            reconnects,
+            ask(set(Ap)),
+            "AwaitStandby ap(active,1,solo) files-ap AwaitProtection",
+        ),
         ("s, stopped", node(S, Active, false).stopped(), ask(set(Ap)), "refuse"),
         ("s", node(S, Active, false), ask(reseed()), "refuse"),
         ("active", node(Ap, Active, false), ask(set(Ap)), "nothing"),
