@@ -91,6 +91,15 @@ impl std::fmt::Display for BadLine {
 impl std::error::Error for BadLine {}
 
 impl Message {
+    /// What this says of keepalived's state, if anything.
+    pub fn vrrp(&self) -> Option<Vrrp> {
+        match self {
+            Self::Vrrp(word) => Some(*word),
+            Self::Stopped { service: Service::Keepalived, .. } => Some(Vrrp::Stop),
+            _ => None,
+        }
+    }
+
     /// Reads one line. `Ok(None)` for lines that concern other instances or
     /// that say nothing about this node (`DELETED`, priority changes).
     ///

@@ -150,8 +150,6 @@ pub struct Observed {
     pub state: State,
     /// keepalived's last word since keepalived was started, if it said any.
     pub vrrp: Option<Vrrp>,
-    /// Whether keepalived has been MASTER since it was started.
-    pub been_master: bool,
     /// Whether the VIP is on the network interface.
     pub vip: bool,
     /// The units, or why systemd did not say.

@@ -10,6 +10,7 @@ use ap_core::observed::{Gateway, Observed, UnitState};
 use ap_core::plan::Cause;
 
 use crate::node::Node;
+use crate::serve::inbox::Inbox;
 use crate::serve::watch::{PROBE_DEADLINE, question};
 
 /// After a refused promotion the node stays in FAULT for this long at least, so
@@ -59,7 +60,7 @@ impl Node {
         } else {
             self.units.node(&self.config).map_err(|error| format!("{error:#}"))
         };
-        let (word, been_master) = self.inbox.as_ref().map_or_else(|| self.store.vrrp(), |inbox| inbox.word());
+        let vrrp = self.inbox.as_ref().map_or_else(|| self.store.vrrp(), Inbox::word);
         let faults = self.store.faults();
         let api = match faults.contains(&Fault::Api) {
             true if leaving => Err("not asked".into()),
@@ -87,8 +88,7 @@ impl Node {
         let within =
             |since: Option<Duration>, long: Duration| since.is_some_and(|since| now.saturating_sub(since) < long);
         Observed {
-            vrrp: word,
-            been_master,
+            vrrp,
             vip,
             units,
             db,

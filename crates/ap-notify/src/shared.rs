@@ -74,7 +74,7 @@ impl Shared {
         Self {
             facts: Mutex::new(Facts {
                 state,
-                vrrp: store.vrrp().0,
+                vrrp: store.vrrp(),
                 doing: String::new(),
                 db: Err("not looked at yet".into()),
                 db_seen: Duration::ZERO,

@@ -102,20 +102,17 @@ impl Store {
             .collect()
     }
 
-    /// keepalived's last word since it was started, and whether it was ever MASTER.
-    pub fn vrrp(&self) -> (Option<Vrrp>, bool) {
-        let text = fs::read_to_string(self.run.join("vrrp")).unwrap_or_default();
-        let mut words = text.split_whitespace();
-        (words.next().and_then(|word| word.parse().ok()), words.next() == Some("was-master"))
+    /// keepalived's last word since the machine was started.
+    pub fn vrrp(&self) -> Option<Vrrp> {
+        fs::read_to_string(self.run.join("vrrp")).ok()?.trim().parse().ok()
     }
 
-    /// Remembers keepalived's word; `None` when keepalived is gone.
+    /// Remembers keepalived's word.
     ///
     /// # Errors
     /// The run directory cannot be written.
-    pub fn set_vrrp(&self, word: Option<Vrrp>, been_master: bool) -> Result<()> {
-        let text = format!("{} {}\n", word.map_or("-", Vrrp::as_str), if been_master { "was-master" } else { "" });
-        self.put("vrrp", &text)
+    pub fn set_vrrp(&self, word: Vrrp) -> Result<()> {
+        self.put("vrrp", &format!("{word}\n"))
     }
 
     /// Whether the services are meant to run.

@@ -64,7 +64,7 @@ const TAKER: [&str; 9] = [
 
 /// A whole pair, that node active, keepalived on the other one ready to take over.
 fn whole(pair: &Pair, active: &Node) -> Result<()> {
-    pair.both(|node| wait_protected(node))?;
+    pair.both(wait_protected)?;
     expect(pair, active, Is::Active)?;
     let standby = pair.peer(active);
     expect(pair, standby, Is::Standby)?;

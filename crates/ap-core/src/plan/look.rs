@@ -80,7 +80,8 @@ fn stand_by(o: &Observed) -> Plan {
     }
     if o.vrrp != Some(Vrrp::Master) {
         steps.extend(vrrp::stand_by(o).steps().iter().cloned());
-    } else if !unfit {
+    } else if !unfit && !o.faults.contains(&Fault::Role) {
+        // Else this node itself told keepalived to give the VIP away, and hears next what it is.
         return vrrp::plan(Vrrp::Master, o);
     }
     if steps.is_empty() { Plan::nothing("standing by") } else { Plan::act("standing by", steps) }

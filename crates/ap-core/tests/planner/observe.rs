@@ -19,7 +19,6 @@ impl World {
         Observed {
             state: self.state.clone(),
             vrrp: self.word,
-            been_master: false,
             vip: self.vip,
             units: Ok(Units {
                 start: unit(false, start),

@@ -18,8 +18,6 @@ pub struct Inbox {
     vrrp: Option<Vrrp>,
     /// A FAULT or STOP among the words not yet looked at.
     lost: Option<Vrrp>,
-    /// MASTER was among the words, looked at or not, since keepalived started.
-    been_master: bool,
     crashed: VecDeque<Service>,
     /// Cleanly stopped units and when that counts (time since boot).
     stopped: HashMap<Service, Duration>,
@@ -30,13 +28,12 @@ pub struct Inbox {
 
 impl Inbox {
     /// An inbox that begins with what was remembered of keepalived.
-    pub fn new(lines: Receiver<Message>, grace: Duration, word: Option<Vrrp>, been_master: bool) -> Self {
+    pub fn new(lines: Receiver<Message>, grace: Duration, word: Option<Vrrp>) -> Self {
         Self {
             lines,
             grace,
             vrrp: None,
             lost: None,
-            been_master,
             crashed: VecDeque::new(),
             stopped: HashMap::new(),
             requests: VecDeque::new(),
@@ -59,21 +56,15 @@ impl Inbox {
     }
 
     fn sort(&mut self, now: Duration, message: Message) {
+        self.word = message.vrrp().or(self.word);
         match message {
             Message::Vrrp(word) => {
                 self.vrrp = Some(word);
-                self.word = Some(word);
-                match word {
-                    Vrrp::Master => self.been_master = true,
-                    Vrrp::Backup => {}
-                    Vrrp::Fault | Vrrp::Stop => self.lost = Some(word),
+                if matches!(word, Vrrp::Fault | Vrrp::Stop) {
+                    self.lost = Some(word);
                 }
             }
             Message::Stopped { service, clean } => {
-                if service == Service::Keepalived {
-                    self.word = Some(Vrrp::Stop);
-                    self.been_master = false;
-                }
                 if clean && service != Service::Keepalived {
                     self.stopped.insert(service, now + self.grace);
                 } else {
@@ -116,9 +107,9 @@ impl Inbox {
         self.lost.is_some() || self.vrrp.is_some_and(|word| word != Vrrp::Master)
     }
 
-    /// keepalived's word now, and whether it has been MASTER since it started.
-    pub fn word(&self) -> (Option<Vrrp>, bool) {
-        (self.word, self.been_master)
+    /// keepalived's word now.
+    pub fn word(&self) -> Option<Vrrp> {
+        self.word
     }
 
     /// Cleanly stopped units whose grace is not over.
@@ -138,7 +129,7 @@ mod tests {
         for message in messages {
             sender.send(message).unwrap();
         }
-        let mut inbox = Inbox::new(receiver, Duration::from_secs(3), None, false);
+        let mut inbox = Inbox::new(receiver, Duration::from_secs(3), None);
         inbox.absorb(Duration::ZERO, Duration::ZERO);
         inbox
     }

@@ -43,8 +43,7 @@ pub fn run(config_path: &Path) -> Result<()> {
     // Killed while it had made the peer unreachable: undone first of all.
     node.net.unblock(node.peer.address)?;
     let (lines, receiver) = mpsc::channel();
-    let (word, been_master) = node.store.vrrp();
-    node.inbox = Some(Inbox::new(receiver, node.config.pair.restart_grace.get(), word, been_master));
+    node.inbox = Some(Inbox::new(receiver, node.config.pair.restart_grace.get(), node.store.vrrp()));
     for (name, fd) in ap_systemd::listen_fds()? {
         take_over(&node, &name, fd, &lines)?;
     }
@@ -108,7 +107,7 @@ fn take_over(node: &Node, name: &str, fd: OwnedFd, lines: &mpsc::Sender<ap_core:
     match name {
         "fifo" => {
             let instance = node.config.codename.clone();
-            watch::fifo(File::from(fd), instance, lines.clone(), node.events.clone())
+            watch::fifo(File::from(fd), instance, lines.clone(), node.events.clone(), Store::new(&node.config))
         }
         "peer" => {
             let listener = TcpListener::from(fd);
@@ -176,27 +175,17 @@ impl Node {
     }
 
     /// Whether keepalived has said something else than MASTER meanwhile, so that a
-    /// long step gives way. What it said is out of the pipe, and so written down.
+    /// long step gives way.
     pub fn moved_on(&mut self, now: Duration) -> bool {
         let moved = self.inbox.as_mut().is_some_and(|inbox| inbox.moved_on(now));
         self.remember_word();
         moved
     }
 
-    /// Keeps keepalived's word for our own restart and for the peer.
+    /// Keeps keepalived's word for the peer.
     fn remember_word(&mut self) {
-        let Some((word, been_master)) = self.inbox.as_ref().map(Inbox::word) else { return };
-        let known = self.shared.facts().vrrp;
-        if known == word && self.store.vrrp() == (word, been_master) {
-            return;
-        }
-        self.shared.facts().vrrp = word;
-        if let Err(error) = self.store.set_vrrp(word, been_master) {
-            log::warn!("{error:#}");
-        }
-        if let Some(word) = word
-            && known != Some(word)
-        {
+        let Some(word) = self.inbox.as_ref().and_then(Inbox::word) else { return };
+        if self.shared.facts().vrrp.replace(word) != Some(word) {
             log::info!("keepalived says {word}");
         }
     }

@@ -40,11 +40,12 @@ pub fn question<'a>(config: &'a Config, own: &Host, peer: &Host, deadline: Durat
 /// Reads the FIFO for ever. Lines longer than the kernel writes in one piece
 /// are garbage and are said to be. The history gets the moment at which a word
 /// came: the executor may be busy for a second, and a failover is measured in
-/// milliseconds.
+/// milliseconds. For the same reason keepalived's word is kept here: read from the
+/// pipe and not yet looked at, a kill would lose it, and it is not said twice (F12).
 ///
 /// # Errors
 /// The thread cannot be started.
-pub fn fifo(fifo: File, instance: String, lines: Sender<Message>, events: Events) -> Result<()> {
+pub fn fifo(fifo: File, instance: String, lines: Sender<Message>, events: Events, store: Store) -> Result<()> {
     spawn("fifo", move || {
         let mut reader = BufReader::with_capacity(MAX_LINE, fifo);
         let mut line = Vec::new();
@@ -57,6 +58,9 @@ pub fn fifo(fifo: File, instance: String, lines: Sender<Message>, events: Events
                 Ok(_) => match understand(&String::from_utf8_lossy(&line), &instance) {
                     Ok(Some(message)) => {
                         let word = word(&message);
+                        if let Some(Err(error)) = message.vrrp().map(|word| store.set_vrrp(word)) {
+                            log::warn!("{error:#}");
+                        }
                         // The executor first, the history after.
                         if lines.send(message).is_err() {
                             return;

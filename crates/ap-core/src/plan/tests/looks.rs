@@ -60,6 +60,7 @@ fn level_triggered_repairs_of_a_standby() {
     let standby = || node(Ap, Standby, false);
     let set = |o: &mut crate::observed::Observed| o.faults = vec![Fault::Role];
     let newer = standby().peer(|peer| peer.epoch = 4);
+    let stale = standby().but(set).but(|o| o.vrrp = Some(Vrrp::Master));
     check(vec![
         ("IO stopped", standby().replica(|replica| replica.io = "No".into()), LOOK, "ResumeReplication"),
         ("no lease", standby().but(|o| o.lease = Err("none".into())), LOOK, "+role"),
@@ -67,6 +68,7 @@ fn level_triggered_repairs_of_a_standby() {
         ("refused", standby().but(|o| o.refused_lately = true), LOOK, "+role"),
         ("refused, known", standby().but(|o| o.refused_lately = true).but(set), LOOK, "nothing"),
         ("refused long ago", standby().but(set), LOOK, "-role"),
+        ("MASTER, before it was told to be no more", stale, LOOK, "-role"),
         ("VRRP blocked", standby().but(|o| o.vrrp_blocked = true), LOOK, "+role"),
         ("cut off", standby().but(|o| o.cut_off = true), LOOK, "+role"),
         // Before the VIP may come: a promotion counts on from the epoch it follows.

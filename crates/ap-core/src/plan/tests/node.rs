@@ -25,7 +25,6 @@ pub fn node(mode: Mode, role: Role, solo: bool) -> Observed {
     Observed {
         state: state(mode, role, solo),
         vrrp: runs.then_some(if serves { Vrrp::Master } else { Vrrp::Backup }),
-        been_master: serves,
         vip: serves,
         units: Ok(units(mode)),
         db: if runs { Ok(db) } else { Err("not running".into()) },
