@@ -170,11 +170,10 @@ impl Node {
 
     fn refuse(&mut self, cause: &Cause, about: &Event, refusal: &Refusal) {
         if *cause == Cause::Vrrp(Vrrp::Master) || matches!(self.state().intention, Some(Intention::Promote { .. })) {
-            let now = ap_host::boottime();
-            self.refused = Some(now);
-            if self.shared.facts().heard.answer.as_ref().is_ok_and(Answer::holds_on) {
-                self.blocked = Some(now);
-            }
+            // An active that holds on is evidence for as long as it does, and no
+            // longer: when it falls silent in the next second, this node is needed.
+            let holds_on = self.shared.facts().heard.answer.as_ref().is_ok_and(Answer::holds_on);
+            *(if holds_on { &mut self.blocked } else { &mut self.refused }) = Some(ap_host::boottime());
         }
         let (times, result) = self.run_all(&refusal.evidence, &refusal.steps, true);
         let said = format!("{}; {}", refusal.evidence, refusal.way);

@@ -15,6 +15,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use ap_core::answer::Answer;
 use ap_core::mode::{Mode, Role, Service, Vrrp};
 use ap_core::plan::{Cause, plan};
 use ap_core::protection::Active;
@@ -59,7 +60,7 @@ pub fn run(config_path: &Path) -> Result<()> {
     tell_systemd(READY);
     log::info!("{}: mode {}, role {}, epoch {}", node.own.name, state.mode, state.role, state.epoch);
     let mut looked = Duration::ZERO;
-    let mut before = (None, false);
+    let mut before = (None, false, false);
     loop {
         alive();
         let now = ap_host::boottime();
@@ -75,11 +76,12 @@ pub fn run(config_path: &Path) -> Result<()> {
             looked = Duration::ZERO;
         }
         // A database that was started again is not left read-only for a second, nor
-        // is a standby with a lease left unable to take over: a hand-over would wait.
+        // is a standby that may now take over left unable to: a hand-over would wait.
         let seen = {
             let facts = node.shared.facts();
             let lease = facts.standby.lease(now, &facts.relay).is_ok();
-            (facts.db.as_ref().ok().map(|db| db.read_only), lease)
+            let blocked = node.blocked.is_some() && facts.heard.answer.as_ref().is_ok_and(Answer::holds_on);
+            (facts.db.as_ref().ok().map(|db| db.read_only), lease, blocked)
         };
         if std::mem::replace(&mut before, seen) != seen {
             looked = Duration::ZERO;
