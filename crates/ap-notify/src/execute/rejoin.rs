@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use ap_core::gtid::Extra;
 use ap_core::history;
 use ap_core::mode::Service;
 
@@ -26,6 +27,15 @@ const BEHIND: Duration = Duration::from_secs(1);
 /// Pause between two questions.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
+/// What one server wrote after its last transaction that the peer has, too. What
+/// others wrote after that is common, or a part of its own: whoever reads the tail
+/// must find there what is given up, and nothing else.
+struct Part {
+    /// That transaction; empty when the peer has none.
+    after: String,
+    server: u32,
+}
+
 impl Node {
     /// Starts the database with `--init-rpl-role=SLAVE`, once: crash recovery then
     /// takes out of the binary log what was waiting for its acknowledgement, and
@@ -33,8 +43,16 @@ impl Node {
     /// would destroy acknowledged rows, so the planner asks for it only after a
     /// fence within a session, and the drop-in lives under /run.
     pub fn start_truncating(&mut self) -> Result<()> {
-        let (version, position) = match &self.shared.facts().heard.answer {
-            Ok(peer) => (peer.db_version.clone(), peer.binlog_pos.to_string()),
+        let own = setting("server-id").and_then(|id| id.parse().ok()).unwrap_or_default();
+        let (version, tail) = match &self.shared.facts().heard.answer {
+            Ok(peer) => {
+                let known = peer.binlog_state.iter().filter(|gtid| gtid.server == own);
+                let mut tail: Vec<Part> = known.map(|gtid| Part { after: gtid.to_string(), server: own }).collect();
+                if tail.is_empty() {
+                    tail.push(Part { after: String::new(), server: own });
+                }
+                (peer.db_version.clone(), tail)
+            }
             Err(silence) => bail!("the peer does not answer any more: {silence}"),
         };
         if !knows_role(&version) {
@@ -43,7 +61,7 @@ impl Node {
             );
             return self.start(Service::Database);
         }
-        let saved = self.save_tail(&position)?;
+        let saved = self.save_tail(&tail)?;
         let unit = self.config.database.unit.clone();
         let directory = PathBuf::from("/run/systemd/system").join(format!("{unit}.d"));
         let drop_in = directory.join("60-ap-role.conf");
@@ -66,41 +84,22 @@ impl Node {
         }
     }
 
-    /// Saves what the binary log holds beyond a position, as SQL. `None` when
-    /// there is no binary log to read.
-    fn save_tail(&self, position: &str) -> Result<Option<PathBuf>> {
+    /// Saves these parts of the binary log as SQL. `None` when there is none to read.
+    fn save_tail(&self, tail: &[Part]) -> Result<Option<PathBuf>> {
         let logs = last_binlogs();
         let Some(log) = logs.last() else { return Ok(None) };
-        let position = if position.is_empty() { "4" } else { position };
         let directory = self.config.state_dir().join("tails");
         ap_host::make_dir(&directory, 0o700)?;
         let file = directory.join(format!("epoch-{}-{}.sql", self.state().epoch, ap_host::boottime().as_secs()));
         let out = fs::File::create(&file).with_context(|| format!("failed to make {}", file.display()))?;
-        let mut child = Command::new("mariadb-binlog")
-            .args(["--verbose", "--base64-output=decode-rows"])
-            .arg(format!("--start-position={position}"))
-            .args(&logs)
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("failed to run mariadb-binlog")?;
-        let until = Instant::now() + TAIL;
-        while child.try_wait()?.is_none() {
-            if Instant::now() >= until {
-                let _ = child.kill();
-                let _ = child.wait();
-                bail!("mariadb-binlog {} did not end within {} s", log.display(), TAIL.as_secs());
+        for part in tail {
+            let out = out.try_clone().with_context(|| format!("failed to write {}", file.display()))?;
+            if let Err(error) = print_binlog(&logs, part, out) {
+                // The position lies in another file: the whole last file is kept instead.
+                log::warn!("{error:#}");
+                fs::copy(log, file.with_extension("binlog"))
+                    .with_context(|| format!("failed to copy {}", log.display()))?;
             }
-            crate::serve::alive();
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let result = child.wait_with_output()?;
-        if !result.status.success() {
-            // The position lies in another file: the whole last file is kept instead.
-            log::warn!("mariadb-binlog: {}", String::from_utf8_lossy(&result.stderr).trim());
-            fs::copy(log, file.with_extension("binlog"))
-                .with_context(|| format!("failed to copy {}", log.display()))?;
         }
         Ok(Some(file))
     }
@@ -124,18 +123,51 @@ impl Node {
         if extra.is_empty() {
             return Err(refused(forked.evidence, forked.way));
         }
-        // From the last transaction of each server that the peer has, too.
-        let common: Vec<String> = extra
+        let tail: Vec<Part> = extra
             .iter()
-            .filter_map(|extra| extra.after.map(|after| format!("{}-{}-{after}", extra.domain, extra.server)))
+            .map(|Extra { domain, server, after, .. }| Part {
+                after: after.map(|after| format!("{domain}-{server}-{after}")).unwrap_or_default(),
+                server: *server,
+            })
             .collect();
-        let kept = match self.save_tail(&common.join(",")) {
+        let kept = match self.save_tail(&tail) {
             Ok(Some(file)) => format!("they are kept in {}", file.display()),
             Ok(None) => "they could not be saved: no binary log was found".to_owned(),
             Err(error) => format!("they could not be saved: {error:#}"),
         };
         Err(refused(format!("{}; {kept}", forked.evidence), forked.way))
     }
+}
+
+/// Prints a part of the binary log as SQL.
+fn print_binlog(logs: &[PathBuf], part: &Part, out: fs::File) -> Result<()> {
+    let mut command = Command::new("mariadb-binlog");
+    command.args(["--verbose", "--base64-output=decode-rows"]).arg(format!("--server-id={}", part.server));
+    if !part.after.is_empty() {
+        command.arg(format!("--start-position={}", part.after));
+    }
+    let mut child = command
+        .args(logs)
+        .stdin(Stdio::null())
+        .stdout(out)
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("failed to run mariadb-binlog")?;
+    let until = Instant::now() + TAIL;
+    while child.try_wait()?.is_none() {
+        if Instant::now() >= until {
+            let _ = child.kill();
+            let _ = child.wait();
+            bail!("mariadb-binlog did not end within {} s", TAIL.as_secs());
+        }
+        crate::serve::alive();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let result = child.wait_with_output()?;
+    if !result.status.success() {
+        bail!("mariadb-binlog: {}", String::from_utf8_lossy(&result.stderr).trim());
+    }
+    Ok(())
 }
 
 /// `--init-rpl-role` exists from 10.6.19, 10.11.9 and 11.4.3 on (facts).
