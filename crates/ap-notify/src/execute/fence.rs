@@ -54,7 +54,7 @@ impl Node {
         let (command, deadline, events) = (self.fence_command(), self.config.fence.timeout.get(), self.events.clone());
         let spawned = std::thread::Builder::new().name("fence".into()).spawn(move || {
             let result = run_fed(&command, "", deadline);
-            events.alert("fence", &told(&command, &result));
+            events.tell("fence", &told(&command, &result));
             let _ = sender.send(result.is_ok());
         });
         match spawned {
@@ -70,7 +70,7 @@ impl Node {
         }
         let command = self.fence_command();
         let result = run_fed(&command, "", self.config.fence.timeout.get());
-        self.events.alert("fence", &told(&command, &result));
+        self.events.tell("fence", &told(&command, &result));
         match result {
             Err(error) if self.config.fence.required => Err(refused(
                 format!("the fence command is required and failed: {error:#}"),
