@@ -109,6 +109,12 @@ impl Clients {
         nodes
     }
 
+    /// What they saw until now.
+    pub fn so_far(&self) -> Seen {
+        let patient = self.patient.iter().map(|(table, writer)| (*table, writer.so_far())).collect();
+        Seen { http: self.http.so_far(), sql: self.sql.so_far(), patient }
+    }
+
     /// Stops all.
     pub fn stop(self) -> Result<Seen> {
         let patient =

@@ -15,6 +15,8 @@ use crate::scenario::Counts;
 
 /// Until a standby serves, whatever broke: keepalived's slowest check needs 3 s.
 const TAKEOVER: Duration = Duration::from_secs(15);
+/// The same, of a fault that is noticed at once or not at all.
+const QUICK: Duration = Duration::from_secs(3);
 
 /// The active node and the standby of a running pair.
 pub fn roles(pair: &Pair) -> Result<(&Node, &Node)> {
@@ -40,11 +42,20 @@ pub struct Failover<'a> {
 impl<'a> Failover<'a> {
     /// A protected pair, and clients that write.
     pub fn begin(pair: &'a Pair) -> Result<Self> {
-        let (failed, survivor) = roles(pair)?;
-        expect(pair, failed, Is::Active)?;
-        expect(pair, survivor, Is::Standby)?;
+        let (failed, survivor) = ready(pair)?;
         let clients = Clients::start(pair)?;
         Ok(Self { pair, failed, survivor, clients, broken: Instant::now() })
+    }
+
+    /// The same, with clients that have been writing already.
+    pub fn resume(pair: &'a Pair, clients: Clients) -> Result<Self> {
+        let (failed, survivor) = ready(pair)?;
+        Ok(Self { pair, failed, survivor, clients, broken: Instant::now() })
+    }
+
+    /// The clients, who go on.
+    pub fn into_clients(self) -> Clients {
+        self.clients
     }
 
     /// Some more clients, which keep their connection and wait for its answer.
@@ -67,12 +78,17 @@ impl<'a> Failover<'a> {
 
     /// The same, when taking over takes its time.
     pub fn strike_within(&mut self, fault: impl FnOnce(&Node) -> Result<()>, takeover: Duration) -> Result<Duration> {
+        let outage = self.strike_serving(fault, takeover)?;
+        expect(self.pair, self.survivor, Is::Alone)?;
+        Ok(outage)
+    }
+
+    /// The same, as far as clients see it.
+    pub fn strike_serving(&mut self, fault: impl FnOnce(&Node) -> Result<()>, takeover: Duration) -> Result<Duration> {
         self.broken = Instant::now();
         fault(self.failed).context("failed to break the active node")?;
         self.clients.wait_served_by(self.survivor, self.broken, takeover).context("the standby does not take over")?;
-        let outage = self.clients.outage(self.broken).length;
-        expect(self.pair, self.survivor, Is::Alone)?;
-        Ok(outage)
+        Ok(self.clients.outage(self.broken).length)
     }
 
     /// Does something to the active node that is no failure: it serves on, nobody
@@ -91,6 +107,21 @@ impl<'a> Failover<'a> {
         let after = self.states()?;
         ensure!(before == after, "the pair was {before:?} and is {after:?}");
         Ok(outage)
+    }
+
+    /// A fault after which either node may be the one that serves: the one that
+    /// failed goes on as if nothing had happened, or it rests in `m`. Returns how
+    /// long nobody served, and whether it left.
+    pub fn either(&mut self, fault: impl FnOnce(&Node) -> Result<()>) -> Result<(Duration, bool)> {
+        self.broken = Instant::now();
+        fault(self.failed).context("failed to break the active node")?;
+        let left = self.clients.wait_served_by(self.survivor, self.broken, QUICK).is_ok();
+        let outage = self.clients.outage(self.broken).length;
+        if left {
+            self.mend(|_| Ok(()))?;
+            return Ok((outage, left));
+        }
+        Ok((outage.max(self.endure(|_| Ok(()))?), left))
     }
 
     /// Mode, role, epoch and since when, of both.
@@ -123,6 +154,14 @@ impl<'a> Failover<'a> {
     }
 }
 
+/// The active node and the standby of a pair that is all it should be.
+pub fn ready(pair: &Pair) -> Result<(&Node, &Node)> {
+    let (active, standby) = roles(pair)?;
+    expect(pair, active, Is::Active)?;
+    expect(pair, standby, Is::Standby)?;
+    Ok((active, standby))
+}
+
 /// All chapters. The outage counted is the failover's.
 pub fn failover(
     pair: &Pair,
@@ -149,23 +188,14 @@ pub fn leaves(
     })
 }
 
-/// A fault after which either node may be the one that serves: the one that
-/// failed goes on as if nothing had happened, or leaves as in [`leaves`].
+/// A fault after which either node may serve: see [`Failover::either`].
 pub fn either(pair: &Pair, fault: impl FnOnce(&Node) -> Result<()>) -> Result<Counts> {
     let mut story = Failover::begin(pair)?;
-    story.broken = Instant::now();
-    fault(story.failed).context("failed to break the active node")?;
-    let quick = Duration::from_secs(3);
-    if story.clients.wait_served_by(story.survivor, story.broken, quick).is_err() {
-        let since = story.broken;
-        story.endure(|_| Ok(()))?;
-        let outage = story.clients.outage(since).length;
-        return Ok(Counts { outage: Some(outage), note: "no failover".to_owned(), ..story.end()? });
+    let (outage, left) = story.either(fault)?;
+    let mut note = "no failover".to_owned();
+    if left {
+        note = format!("way back {:.1} s", story.way_back()?.as_secs_f64());
     }
-    let outage = story.clients.outage(story.broken).length;
-    story.mend(|_| Ok(()))?;
-    let back = story.way_back()?;
-    let note = format!("way back {:.1} s", back.as_secs_f64());
     Ok(Counts { outage: Some(outage), note, ..story.end()? })
 }
 

@@ -90,11 +90,6 @@ impl History {
         self.writes.iter().filter(|write| write.node().is_some())
     }
 
-    /// The last thing a client saw, for messages.
-    pub fn last_outcome(&self) -> String {
-        self.writes.last().map_or_else(|| "nothing written".to_owned(), |write| format!("{:?}", write.outcome))
-    }
-
     /// The longest gap between two acknowledgements in a row that ends after
     /// `since`; the time from the last one to the end counts as well.
     pub fn outage(&self, since: Instant) -> Outage {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use ap_lab::leftovers::Owner;
 use ap_lab::runner::Runner;
-use ap_lab::{Lab, Options, Pair, bench, evidence, leftovers, scenarios};
+use ap_lab::{Lab, Options, Pair, bench, evidence, leftovers, machine, product, scenarios, soak};
 use clap::{Args, Parser, Subcommand};
 
 /// Where evidence of failures goes.
@@ -35,6 +35,8 @@ enum Action {
     Demo(Demo),
     /// Measure what failovers and checks cost.
     Bench(Bench),
+    /// Break one running pair again and again, at random.
+    Soak(Soak),
     /// Bring up a pair and leave it running.
     Up(Up),
     /// Take down all pairs that were left running.
@@ -97,6 +99,16 @@ struct Bench {
 }
 
 #[derive(Args)]
+struct Soak {
+    #[command(flatten)]
+    source: Source,
+    /// What everything random follows from.
+    seed: u64,
+    /// How many faults.
+    count: usize,
+}
+
+#[derive(Args)]
 struct Up {
     #[command(flatten)]
     source: Source,
@@ -121,6 +133,7 @@ fn run(action: Action) -> Result<bool> {
         Action::Test(test) => run_test(&test),
         Action::Demo(demo) => run_demo(&demo),
         Action::Bench(bench) => bench::run(&bench.options, &|| lab(&bench.source), &mut stdout()),
+        Action::Soak(soak) => run_soak(&soak),
         Action::Up(up) => bring_up(&up),
         Action::Down => {
             for (id, owner) in leftovers::labs()? {
@@ -175,6 +188,19 @@ fn run_demo(demo: &Demo) -> Result<bool> {
     }
     if demo.keep {
         leave_running(&pair)?;
+    }
+    Ok(true)
+}
+
+fn run_soak(soak: &Soak) -> Result<bool> {
+    let lab = lab(&soak.source)?;
+    writeln!(stdout(), "{}", machine::describe(lab.base()))?;
+    let pair = Runner::new(lab, Path::new(EVIDENCE)).boot(&product::PAIR)?;
+    product::start(&pair)?;
+    if let Err(error) = soak::run(&pair, soak.seed, soak.count, &mut stdout()) {
+        let evidence_in = Path::new(EVIDENCE).join("soak");
+        evidence::save(&pair, &evidence_in)?;
+        return Err(error.context(format!("evidence in {}", evidence_in.display())));
     }
     Ok(true)
 }

@@ -70,27 +70,29 @@ impl Writer {
         History::new(writes, Instant::now())
     }
 
+    /// Who acknowledged something sent after `since`, the latest first. Looks at no
+    /// more than that: the clients of a long run have seen much.
+    fn acknowledged_by(&self, since: Instant, by: impl Fn(&str) -> bool) -> Seen<String> {
+        let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        let later = writes.iter().rev().take_while(|write| write.done >= since).filter(|write| write.sent >= since);
+        match later.filter_map(Write::node).find(|node| by(node)) {
+            Some(node) => Seen::Done(node.to_owned()),
+            None => Seen::Not(
+                writes.last().map_or_else(|| "nothing written".into(), |write| format!("{:?}", write.outcome)),
+            ),
+        }
+    }
+
     /// Waits until something sent after `since` is acknowledged; returns by whom.
     pub fn wait_acknowledged(&self, since: Instant, deadline: Duration) -> Result<String> {
-        let (node, _) = wait_for("an acknowledged write", deadline, || {
-            let history = self.so_far();
-            let later = history.acknowledged().find(|write| write.sent >= since);
-            Ok(match later.and_then(Write::node) {
-                Some(node) => Seen::Done(node.to_owned()),
-                None => Seen::Not(history.last_outcome()),
-            })
-        })?;
+        let (node, _) = wait_for("an acknowledged write", deadline, || Ok(self.acknowledged_by(since, |_| true)))?;
         Ok(node)
     }
 
     /// Waits until `node` has acknowledged something sent after `since`.
     pub fn wait_acknowledged_by(&self, node: &str, since: Instant, deadline: Duration) -> Result<()> {
-        wait_for(&format!("a write acknowledged by {node}"), deadline, || {
-            let history = self.so_far();
-            let by = |write: &Write| write.sent >= since && write.node() == Some(node);
-            Ok(if history.acknowledged().any(by) { Seen::Done(()) } else { Seen::Not(history.last_outcome()) })
-        })
-        .map(drop)
+        let what = format!("a write acknowledged by {node}");
+        wait_for(&what, deadline, || Ok(self.acknowledged_by(since, |by| by == node))).map(drop)
     }
 
     /// Stops and returns everything it saw.

@@ -12,7 +12,7 @@ mod faults;
 mod phases;
 mod round;
 mod shell;
-mod stats;
+pub mod stats;
 mod store;
 mod svg;
 mod table;

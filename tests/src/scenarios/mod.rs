@@ -11,6 +11,7 @@ mod elsewhere;
 mod fence;
 mod first_version;
 mod flaps;
+mod fork;
 mod freeze;
 mod gateway;
 mod hooks;
@@ -47,6 +48,7 @@ pub fn all() -> Vec<Scenario> {
         elsewhere::SCENARIOS,
         first_version::SCENARIOS,
         flaps::SCENARIOS,
+        fork::SCENARIOS,
         freeze::SCENARIOS,
         gateway::SCENARIOS,
         isolation::SCENARIOS,
@@ -65,6 +67,7 @@ pub fn all() -> Vec<Scenario> {
         relay::SCENARIOS,
         reseed::SCENARIOS,
         round::SCENARIOS,
+        crate::soak::SCENARIOS,
         stale::SCENARIOS,
         standby::SCENARIOS,
         switchover::SCENARIOS,

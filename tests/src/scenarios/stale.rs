@@ -1,6 +1,7 @@
 //! F9, F10: who comes back last may know least. It refuses, says why, and only an
 //! operator's word makes it serve.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -14,6 +15,7 @@ use crate::node::Node;
 use crate::pair::Pair;
 use crate::product::{ap_mode, ap_mode_ends, show, wait_protected};
 use crate::scenario::{Counts, Scenario, protected};
+use crate::tail::{Range, Tail};
 use crate::wait::{equals, wait_for};
 use crate::{http, sql};
 
@@ -94,25 +96,30 @@ fn stale_standby_forced(pair: &Pair) -> Result<Counts> {
     expect(pair, standby, Is::Alone)?;
     let recorded = standby.run("cat /var/lib/ap/events.jsonl")?;
     ensure!(recorded.contains("forced"), "the force is not recorded");
-    let missing = missing_keys(&seen, standby)?;
+    // Acknowledged and not there; and what nobody was told anything about.
+    let (missing, unsure) = missing_keys(&seen, standby)?;
     ensure!(!missing.is_empty(), "nothing is missing: nothing was acknowledged alone");
-    // What follows the foretold position on the other node is what is missing.
     active.power_on()?;
     expect(pair, active, Is::Resting)?;
     let said = ap_mode_ends(active, "set ap", 1)?;
     ensure!(said.contains("forked") && said.contains("--reseed"), "set ap said: {said}");
-    let tail = active.run("cat /var/lib/ap/tails/*.sql")?;
-    for key in &missing {
-        ensure!(tail.contains(&key.to_string()), "key {key} is missing and not in the saved tail");
-    }
+    // The saved tail is what is missing, and nothing else but writes in flight when
+    // the power went: on no other node, and acknowledged to nobody.
+    let tail = Tail::named_in(&said, active)?;
+    let kept = tail.all_keys();
+    let unsaved = missing.difference(&kept).count();
+    ensure!(unsaved == 0, "{unsaved} of {} missing rows are not in the saved tail", missing.len());
+    let surplus = kept.difference(&missing).filter(|key| !unsure.contains(*key)).count();
+    ensure!(surplus == 0, "{surplus} rows in the saved tail are not missing");
+    // And its transactions are those that were foretold: all after that position.
     let first = foretold.rsplit('-').next().and_then(|n| n.parse::<u64>().ok()).context("no position")?;
-    let last = said.split("..").filter_map(|rest| rest.split(']').next()?.parse::<u64>().ok()).max();
-    let extra = last.context("no transactions in the refusal")?.saturating_sub(first);
-    ensure!(
-        missing.len() as u64 <= extra,
-        "{} acknowledged writes are missing, {extra} were foretold ({foretold}; {said})",
-        missing.len()
-    );
+    let mut numbers: Vec<u64> = tail.gtids().into_iter().map(|(_, _, number)| number).collect();
+    numbers.sort_unstable();
+    let all = (first + 1..).zip(&numbers).all(|(expected, number)| expected == *number);
+    ensure!(all && numbers.len() == kept.len(), "{} rows, foretold after {foretold}: {numbers:?}", kept.len());
+    let listed = Range::all(&said);
+    let last = numbers.last().copied();
+    ensure!(listed.iter().map(|range| Some(range.to)).eq([last]), "{listed:?} are listed, {last:?} is the last");
     ap_mode(active, "set ap --reseed")?;
     ap_mode(standby, "set ap")?;
     wait_protected(standby)?;
@@ -120,7 +127,7 @@ fn stale_standby_forced(pair: &Pair) -> Result<Counts> {
     expect(pair, active, Is::Standby)?;
     crate::clients::same_data(pair)?;
     let acknowledged = seen.http.acknowledged().count() + seen.sql.acknowledged().count();
-    let note = format!("{} of {extra} foretold missing", missing.len());
+    let note = format!("{} missing, as foretold; {} kept", missing.len(), kept.len());
     Ok(Counts { acknowledged, note, ..Counts::default() })
 }
 
@@ -128,10 +135,14 @@ fn word_after<'a>(text: &'a str, before: &str) -> Option<&'a str> {
     text.split(before).skip(1).filter_map(|rest| rest.split([' ', ',', ';', '\n']).next()).find(|w| w.contains('-'))
 }
 
-fn missing_keys(seen: &Seen, node: &Node) -> Result<Vec<i64>> {
-    let mut missing = checker::check(node, http::TABLE, &seen.http)?.missing;
-    missing.extend(checker::check(node, sql::TABLE, &seen.sql)?.missing);
-    Ok(missing)
+/// What was acknowledged and is not there, and the keys of writes without an answer.
+fn missing_keys(seen: &Seen, node: &Node) -> Result<(HashSet<i64>, HashSet<i64>)> {
+    let (mut missing, mut unsure) = (HashSet::new(), HashSet::new());
+    for (table, history) in [(http::TABLE, &seen.http), (sql::TABLE, &seen.sql)] {
+        missing.extend(checker::check(node, table, history)?.missing);
+        unsure.extend(history.writes().iter().filter(|write| write.node().is_none()).map(|write| write.key));
+    }
+    Ok((missing, unsure))
 }
 
 /// The active was lost, the standby promoted, acknowledged, and lost; the old
