@@ -132,7 +132,9 @@ fn run(action: Action) -> Result<bool> {
     match action {
         Action::Test(test) => run_test(&test),
         Action::Demo(demo) => run_demo(&demo),
-        Action::Bench(bench) => bench::run(&bench.options, &|| lab(&bench.source), &mut stdout()),
+        Action::Bench(bench) => {
+            bench::run(&bench.options, &|variant| variant_of(&bench.source, variant), &mut stdout())
+        }
         Action::Soak(soak) => run_soak(&soak),
         Action::Up(up) => bring_up(&up),
         Action::Down => {
@@ -245,6 +247,11 @@ fn leader(node: &str) -> Result<Option<String>> {
 }
 
 fn lab(source: &Source) -> Result<Lab> {
+    variant_of(source, "")
+}
+
+/// A lab whose nodes have more installed than usual.
+fn variant_of(source: &Source, variant: &str) -> Result<Lab> {
     let cache = std::env::var_os("AP_LAB_CACHE").unwrap_or_else(|| "/var/cache/ap-lab".into());
-    Lab::new(&PathBuf::from(cache).join(&source.suite), source.packages.clone())
+    Lab::new(&PathBuf::from(cache).join(format!("{}{variant}", source.suite)), source.packages.clone())
 }

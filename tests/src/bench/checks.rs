@@ -76,7 +76,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<bool> {
 }
 
 fn measure(bench: &mut Bench<'_>) -> Result<()> {
-    let lab = (bench.new_lab)()?;
+    let lab = (bench.new_lab)("")?;
     let build = build(&lab)?;
     let mut case: Case<Turn> = bench.store.resume("cost", &lab, &build, bench.options.again)?;
     if case.rounds.len() >= bench.options.rounds {

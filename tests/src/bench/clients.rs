@@ -25,8 +25,8 @@ use crate::writer::Target;
 const CLIENTS: u32 = 20;
 /// Between the writes of two clients of a kind.
 const SPACING: Duration = Duration::from_millis(10);
-/// Between two attempts of one client.
-const RETRY: Duration = Duration::from_millis(10);
+/// Between two attempts of one client, where nothing else is said.
+pub const AT_ONCE: Duration = Duration::from_millis(10);
 /// Keys of one client.
 const KEYS: i64 = 10_000_000;
 
@@ -52,12 +52,13 @@ pub struct Saw {
 }
 
 impl Clients {
-    /// Starts them and waits until each kind was served.
-    pub fn start(pair: &Pair) -> Result<Self> {
+    /// Starts them and waits until each kind was served. After a failure a client
+    /// tries again when `retry` has passed.
+    pub fn start(pair: &Pair, retry: Duration) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let o = &pair.options;
-        let http = Kind::start(pair, &stop, || HttpTarget::new(o.vip, o.api_port))?;
-        let sql = Kind::start(pair, &stop, || SqlTarget::new(o.vip, USER, PASSWORD).on_port(o.database_port))?;
+        let http = Kind::start(pair, &stop, retry, || HttpTarget::new(o.vip, o.api_port))?;
+        let sql = Kind::start(pair, &stop, retry, || SqlTarget::new(o.vip, USER, PASSWORD).on_port(o.database_port))?;
         let clients = Self { stop, http, sql };
         clients.wait_served(None, Instant::now(), Duration::from_secs(10))?;
         Ok(clients)
@@ -96,14 +97,14 @@ impl Drop for Clients {
 }
 
 impl Kind {
-    fn start<T: Target>(pair: &Pair, stop: &Arc<AtomicBool>, target: impl Fn() -> T) -> Result<Self> {
+    fn start<T: Target>(pair: &Pair, stop: &Arc<AtomicBool>, retry: Duration, target: impl Fn() -> T) -> Result<Self> {
         let log = Arc::new(Mutex::new(Vec::new()));
         let begun = Instant::now();
         let threads = (0..CLIENTS)
             .map(|index| {
                 let (log, stop, target) = (Arc::clone(&log), Arc::clone(stop), target());
                 let first = i64::from(pair.lab.unique() + 1) * KEYS;
-                pair.lab.spawn(move || client(target, first, begun + SPACING * index, &log, &stop))
+                pair.lab.spawn(move || client(target, first, begun + SPACING * index, retry, &log, &stop))
             })
             .collect::<Result<_>>()?;
         Ok(Self { log, threads })
@@ -118,7 +119,14 @@ impl Kind {
     }
 }
 
-fn client(mut target: impl Target, first: i64, mut due: Instant, log: &Mutex<Vec<Write>>, stop: &AtomicBool) {
+fn client(
+    mut target: impl Target,
+    first: i64,
+    mut due: Instant,
+    retry: Duration,
+    log: &Mutex<Vec<Write>>,
+    stop: &AtomicBool,
+) {
     for key in first.. {
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         if stop.load(Ordering::Relaxed) {
@@ -139,13 +147,20 @@ fn client(mut target: impl Target, first: i64, mut due: Instant, log: &Mutex<Vec
                     due += turn;
                 }
             }
-            Outcome::Failed(_) => due = done.max(sent + RETRY),
+            Outcome::Failed(_) => due = done.max(sent + retry),
         }
         log.lock().unwrap_or_else(PoisonError::into_inner).push(Write { key, sent, done, outcome });
     }
 }
 
 impl Saw {
+    /// Who acknowledged last.
+    pub fn server(&self) -> Option<&str> {
+        let last = |history: &'_ History| history.acknowledged().last().map(|write| write.done);
+        let latest = if last(&self.http) > last(&self.sql) { &self.http } else { &self.sql };
+        latest.acknowledged().last().and_then(Write::node)
+    }
+
     /// Both kinds.
     pub fn all(&self) -> History {
         History::merge([self.http.clone(), self.sql.clone()])

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::faults::{FAULTS, Fault};
-use super::round::{Round, measure};
+use super::round::{Round, Terms, measure};
 use super::store::{Case, build};
 use super::{Bench, calm, svg, table};
 use crate::evidence;
@@ -39,7 +39,7 @@ pub fn run(bench: &mut Bench<'_>) -> Result<bool> {
     let cases: Vec<Fault> =
         FAULTS.iter().chain(&PLANNED).copied().filter(|fault| bench.options.chosen(fault.name)).collect();
     if !bench.options.report {
-        let lab = (bench.new_lab)()?;
+        let lab = (bench.new_lab)("")?;
         let build = build(&lab)?;
         let evidence = bench.store.path("evidence");
         let mut ours = Ours { runner: Runner::new(lab, &evidence), pair: None, evidence };
@@ -127,7 +127,7 @@ fn round(pair: &Pair, fault: &Fault) -> Result<Round> {
     let (active, standby) = roles(pair)?;
     expect(pair, active, Is::Active)?;
     expect(pair, standby, Is::Standby)?;
-    let measured = measure(pair, active, standby, fault.strike, TAKEOVER)?;
+    let measured = measure(pair, active, fault.strike, Terms::within(TAKEOVER))?;
     let mut round = measured.round;
     if fault.name == SWITCHOVER {
         wait_protected(standby)?;

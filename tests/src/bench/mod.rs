@@ -3,12 +3,19 @@
 //! Each section keeps its results under `target/bench`, round by round, and a
 //! run that was cut short goes on where it stopped.
 
+mod back;
 mod calm;
 mod checks;
 mod clients;
 mod clock;
+mod compare;
+mod copy;
 mod failover;
 mod faults;
+mod hold;
+mod lag;
+mod others;
+mod pacemaker;
 mod phases;
 mod round;
 mod shell;
@@ -24,13 +31,16 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::lab::Lab;
+use crate::options::Options as LabOptions;
+use crate::product::PAIR;
+use crate::scenario::Setup;
 use round::Round;
 use store::Store;
 
 /// Sections, and how many rounds they have; faults and what they mean are in `faults.rs`.
 #[derive(Args)]
 pub struct Options {
-    /// Rounds of each fault.
+    /// Rounds of each fault; three at most of what takes minutes.
     #[arg(long, default_value_t = 10)]
     pub rounds: usize,
     /// Forget the results kept and measure again.
@@ -48,7 +58,7 @@ pub struct Options {
     /// Where results are kept.
     #[arg(long, default_value = "target/bench", value_name = "DIRECTORY")]
     pub results: PathBuf,
-    /// Sections: failover, checks, shell. Default: all.
+    /// Sections: failover, checks, lag, return, shell, pacemaker. Default: all.
     pub sections: Vec<String>,
 }
 
@@ -68,13 +78,24 @@ struct Section {
 const SECTIONS: &[Section] = &[
     Section { name: "failover", run: failover::run },
     Section { name: "checks", run: checks::run },
+    Section { name: "lag", run: lag::run },
+    Section { name: "return", run: back::run },
     Section { name: "shell", run: shell::run },
+    Section { name: "pacemaker", run: pacemaker::run },
 ];
+
+/// The usual pair, with room for much data and a copy of it.
+const LARGE: Setup =
+    Setup { name: "large", options: || LabOptions { disk: "6g", ..LabOptions::default() }, install: PAIR.install };
+
+/// Makes a lab; what is added to the name of the root file system says which.
+pub type NewLab<'a> = &'a dyn Fn(&str) -> Result<Lab>;
 
 /// What the sections share.
 struct Bench<'a> {
     options: &'a Options,
-    new_lab: &'a dyn Fn() -> Result<Lab>,
+    /// A lab whose nodes boot from the usual root file system, or from a variant of it.
+    new_lab: NewLab<'a>,
     store: Store,
     out: &'a mut dyn Write,
 }
@@ -95,7 +116,7 @@ impl Bench<'_> {
 ///
 /// # Errors
 /// A section is not known, or cannot be run at all.
-pub fn run(options: &Options, new_lab: &dyn Fn() -> Result<Lab>, out: &mut dyn Write) -> Result<bool> {
+pub fn run(options: &Options, new_lab: NewLab<'_>, out: &mut dyn Write) -> Result<bool> {
     if let Some(unknown) = options.sections.iter().find(|name| SECTIONS.iter().all(|s| s.name != name.as_str())) {
         let names: Vec<_> = SECTIONS.iter().map(|section| section.name).collect();
         bail!("no section {unknown}; there are {}", names.join(", "));
@@ -105,8 +126,15 @@ pub fn run(options: &Options, new_lab: &dyn Fn() -> Result<Lab>, out: &mut dyn W
         if options.sections.is_empty() || options.sections.iter().any(|name| name == section.name) {
             let store = Store::new(&options.results, section.name)?;
             let mut bench = Bench { options, new_lab, store, out };
-            well &= (section.run)(&mut bench)?;
+            // What one section cannot do is no reason to leave out the others.
+            well &= (section.run)(&mut bench).or_else(|error| {
+                writeln!(bench.out, "FAILED: section {}: {error:#}", section.name)?;
+                anyhow::Ok(false)
+            })?;
         }
+    }
+    if options.report || options.sections.is_empty() {
+        writeln!(out, "{}", compare::table(&options.results)?)?;
     }
     Ok(well)
 }

@@ -25,6 +25,10 @@ pub struct Phases {
     pub cut: Option<f64>,
     /// Everything received is applied.
     pub drained: Option<f64>,
+    /// It looked once more at its lease, or the peer's word.
+    pub confirmed: Option<f64>,
+    /// Replication is off and forgotten.
+    pub detached: Option<f64>,
     /// Clients may write.
     pub writable: Option<f64>,
     /// First acknowledged write on the peer over SQL.
@@ -45,6 +49,8 @@ pub const COLUMNS: &[Column] = &[
     ("decided", |p| p.decided),
     ("cut", |p| p.cut),
     ("drained", |p| p.drained),
+    ("confirmed", |p| p.confirmed),
+    ("detached", |p| p.detached),
     ("writable", |p| p.writable),
     ("1st SQL", |p| p.first_sql),
     ("1st HTTP", |p| p.first_http),
@@ -104,9 +110,24 @@ mod ends {
         step.starts_with("WAIT  until all that was received is applied")
     }
 
+    /// The last look is over.
+    pub fn confirm(step: &str) -> bool {
+        step.contains(": a lease alive, or the word of ")
+    }
+
+    /// Replication is forgotten.
+    pub fn detach(step: &str) -> bool {
+        step.contains("RESET SLAVE ALL")
+    }
+
     /// Clients may write.
     pub fn writable(step: &str) -> bool {
         step.contains("read_only=OFF")
+    }
+
+    /// The peer's data is here.
+    pub fn copy(step: &str) -> bool {
+        step.starts_with("COPY  all data of ")
     }
 }
 
@@ -147,8 +168,23 @@ impl Phases {
         self.decided = Some(since(promotion.begun()));
         self.cut = after(ends::cut);
         self.drained = after(ends::drain);
+        self.confirmed = after(ends::confirm);
+        self.detached = after(ends::detach);
         self.writable = after(ends::writable);
     }
+}
+
+/// When a node first heard that since then, milliseconds since boot.
+pub fn heard(node: &Node, cause: &Cause, since_ms: f64) -> Result<Option<f64>> {
+    let cause = cause.to_string();
+    let mut heard = events(node, since_ms)?.into_iter().filter(|event| event.outcome == "heard");
+    Ok(heard.find(|event| event.cause == cause).map(|event| event.boot_ms))
+}
+
+/// How long a node copied its peer's data since then, in milliseconds.
+pub fn copied(node: &Node, since_ms: f64) -> Result<Option<f64>> {
+    let steps = events(node, since_ms)?.into_iter().flat_map(|event| event.steps);
+    Ok(steps.into_iter().find(|step| ends::copy(&step.step)).map(|step| step.ms))
 }
 
 /// What a node recorded since then.
@@ -184,16 +220,18 @@ mod tests {
             Step::FenceDatabase,
             Step::StopReceiving,
             Step::Drain,
-            Step::Writable,
             Step::Confirm,
             Step::EndReplication,
+            Step::Writable,
+            Step::Reseed,
             Step::SemiSync(false),
             Step::ReadOnly,
             Step::Stop(Service::Database),
             Step::AwaitStandby,
         ];
         let words = steps.map(|step| step.describe(&config, "b", ("repl", "***")).join("; "));
-        let ends: [fn(&str) -> bool; 4] = [ends::fence, ends::cut, ends::drain, ends::writable];
+        let ends: [fn(&str) -> bool; 7] =
+            [ends::fence, ends::cut, ends::drain, ends::confirm, ends::detach, ends::writable, ends::copy];
         for (phase, end) in ends.iter().enumerate() {
             let matching: Vec<usize> = (0..words.len()).filter(|&step| end(&words[step])).collect();
             assert_eq!(matching, [phase], "{words:#?}");

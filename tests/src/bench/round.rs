@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::calm;
-use super::clients::{Clients, Saw};
+use super::clients::{AT_ONCE, Clients, Saw};
 use super::clock::{Clock, ms};
 use super::phases::Phases;
 use crate::checker;
@@ -21,6 +21,8 @@ const BEFORE: Duration = Duration::from_millis(800);
 const AFTER: Duration = Duration::from_millis(500);
 /// Of that, how much is kept for the picture, each side.
 const MARGIN_MS: f64 = 200.0;
+/// After that, a write that is acknowledged was sent to a node that was mended.
+const BROKEN: Duration = Duration::from_millis(100);
 /// Width of a bar of the picture.
 pub const BAR_MS: f64 = 10.0;
 
@@ -79,31 +81,51 @@ pub struct Measured {
     pub fault_ms: f64,
 }
 
-/// Breaks `active` while clients write; `standby` has to serve within `deadline`.
-pub fn measure(
-    pair: &Pair,
-    active: &Node,
-    standby: &Node,
-    strike: impl FnOnce(&Node) -> Result<()>,
-    deadline: Duration,
-) -> Result<Measured> {
+/// What is expected of a pair, and of its clients.
+#[derive(Clone, Copy)]
+pub struct Terms {
+    /// Until somebody serves again.
+    pub deadline: Duration,
+    /// Between two attempts of one client.
+    pub retry: Duration,
+    /// The broken node may serve again itself.
+    pub either: bool,
+}
+
+impl Terms {
+    /// The standby has to serve by then, and clients try again at once.
+    pub const fn within(deadline: Duration) -> Self {
+        Self { deadline, retry: AT_ONCE, either: false }
+    }
+}
+
+/// Breaks the active node of a pair while clients write; somebody serves after that.
+pub fn measure(pair: &Pair, active: &Node, strike: impl FnOnce(&Node) -> Result<()>, terms: Terms) -> Result<Measured> {
+    let standby = pair.peer(active);
     // What earlier rounds wrote was checked; a full scan of all would take longer each time.
     active.sql(&format!("TRUNCATE {}; TRUNCATE {}", sql::TABLE, http::TABLE))?;
     let (load, pressure) = (calm::load(), calm::pressure());
-    let clients = Clients::start(pair)?;
+    let clients = Clients::start(pair, terms.retry)?;
     std::thread::sleep(BEFORE);
     let clock = Clock::new()?;
     let fault = Instant::now();
     strike(active).context("failed to break the active node")?;
-    clients.wait_served(Some(standby), fault, deadline).context("the standby does not serve")?;
+    if terms.either {
+        std::thread::sleep(BROKEN);
+        clients.wait_served(None, Instant::now(), terms.deadline).context("nobody serves")?;
+    } else {
+        clients.wait_served(Some(standby), fault, terms.deadline).context("the standby does not serve")?;
+    }
     std::thread::sleep(AFTER);
     let saw = clients.stop()?;
-    let mut round = seen(&saw, active, standby, fault)?;
+    let server = if saw.server() == Some(active.name()) { active } else { standby };
+    let mut round = seen(&saw, active, server, fault)?;
     (round.load, round.pressure) = (load, pressure);
     Ok(Measured { round, fault_ms: clock.boot_ms(fault) })
 }
 
-fn seen(saw: &Saw, active: &Node, standby: &Node, fault: Instant) -> Result<Round> {
+/// `server` is who serves now.
+fn seen(saw: &Saw, active: &Node, server: &Node, fault: Instant) -> Result<Round> {
     let mut round = Round {
         http_ms: saw.http.outage(fault).length.as_secs_f64() * 1000.0,
         sql_ms: saw.sql.outage(fault).length.as_secs_f64() * 1000.0,
@@ -113,12 +135,13 @@ fn seen(saw: &Saw, active: &Node, standby: &Node, fault: Instant) -> Result<Roun
     let all = saw.all();
     round.overlap_ms = all.overlap(fault, Instant::now()).map_or(0.0, |time| time.as_secs_f64() * 1000.0);
     for (table, history) in [(http::TABLE, &saw.http), (sql::TABLE, &saw.sql)] {
-        let verdict = checker::check(standby, table, history)?;
+        let verdict = checker::check(server, table, history)?;
         round.acknowledged += verdict.acknowledged;
         round.missing += verdict.missing.len();
     }
     let first = |history: &crate::History| {
-        history.acknowledged().find(|write| write.node() == Some(standby.name())).map(|write| ms(fault, write.done))
+        let mut after = history.acknowledged().filter(|write| write.sent >= fault);
+        after.find(|write| write.node() == Some(server.name())).map(|write| ms(fault, write.done))
     };
     round.phases.first_http = first(&saw.http);
     round.phases.first_sql = first(&saw.sql);

@@ -6,18 +6,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::Bench;
 use super::faults::{FAULTS, Fault};
-use super::round::{Round, measure};
-use super::store::{Case, Store, build};
-use super::{Bench, calm, table};
-use crate::evidence;
+use super::others::{Other, replicated, wait_replicating};
+use super::round::Terms;
 use crate::node::Node;
 use crate::options::Options;
 use crate::pair::Pair;
-use crate::runner::Runner;
 use crate::scenario::Setup;
 use crate::sql::SCHEMA;
-use crate::wait::{equals, holds, wait_for};
+use crate::wait::{holds, wait_for};
 
 /// Until the standby must serve.
 const TAKEOVER: Duration = Duration::from_secs(30);
@@ -40,56 +38,39 @@ const FILES: [(&str, &str, &str); 6] = [
 
 /// Measures what is missing, prints all that is kept beside ours.
 pub fn run(bench: &mut Bench<'_>) -> Result<bool> {
-    let mut cases: Vec<Fault> = FAULTS.iter().copied().filter(|fault| bench.options.chosen(fault.name)).collect();
-    cases.sort_by_key(|fault| !ANCHORS.contains(&fault.name));
-    if !bench.options.report {
-        let lab = (bench.new_lab)()?;
-        let build = build(&lab)?;
-        let mut runner = Runner::new(lab, &bench.store.path("evidence"));
-        for fault in &cases {
-            measure_case(bench, &mut runner, fault, &build)?;
-        }
-    }
-    let ours = Store::new(&bench.options.results, "failover")?;
-    let text = table::compared(bench.store.section(), &bench.store.all(&cases)?, &ours.all(&cases)?);
-    bench.store.write("table.txt", &text)?;
-    writeln!(bench.out, "{text}")?;
-    Ok(true)
-}
-
-fn measure_case(bench: &mut Bench<'_>, runner: &mut Runner, fault: &Fault, build: &str) -> Result<()> {
-    let rounds = if ANCHORS.contains(&fault.name) { bench.options.rounds } else { bench.options.rounds.min(FEW) };
-    let mut case: Case<Round> = bench.store.resume(fault.name, runner.lab(), build, bench.options.again)?;
-    while case.rounds.len() + case.errors.len() < rounds {
-        // There is no way back in the scripts: each round has machines of its own.
-        let pair = runner.boot(&SHELL)?;
-        start(&pair).inspect_err(|_| drop(evidence::save(&pair, &bench.store.path("evidence"))))?;
-        calm::wait(Duration::from_secs(bench.options.calm));
-        match measure(&pair, &pair.a, &pair.b, fault.strike, TAKEOVER) {
-            Ok(measured) => {
-                bench.said(fault.name, case.rounds.len() + 1, rounds, &measured.round)?;
-                case.rounds.push(measured.round);
-            }
-            Err(error) => {
-                writeln!(bench.out, "{}: {error:#}", fault.name)?;
-                case.errors.push(format!("{error:#}"));
-            }
-        }
-        bench.store.keep(fault.name, &case)?;
-    }
-    Ok(())
+    let shell = Other {
+        variant: "",
+        packages: &[],
+        setup: &SHELL,
+        start,
+        terms: Terms::within(TAKEOVER),
+        faults: |bench| {
+            let rounds = bench.options.rounds;
+            let often = |fault: &Fault| if ANCHORS.contains(&fault.name) { rounds } else { rounds.min(FEW) };
+            let mut faults: Vec<_> = FAULTS.iter().map(|fault| (*fault, often(fault))).collect();
+            faults.sort_by_key(|(fault, _)| !ANCHORS.contains(&fault.name));
+            faults
+        },
+    };
+    shell.run(bench)
 }
 
 fn install(pair: &Pair) -> Result<()> {
+    seeded(pair, &FILES)?;
+    pair.both(|node| node.write("/root/shell/mode", b"ap\n", "0644")).map(drop)
+}
+
+/// Two nodes with the API and these files, node b replicating from node a; nothing
+/// is enabled.
+pub fn seeded(pair: &Pair, files: &[(&str, &str, &str)]) -> Result<()> {
     let debs = pair.lab.debs()?;
     let api = debs.iter().find(|deb| deb.to_string_lossy().contains("demo-api")).context("no package of the API")?;
     pair.both(|node| {
         node.push(api, "/root/api.deb", "0644")?;
         node.sh("dpkg -i /root/api.deb", Duration::from_secs(60))?.success()?;
-        for (path, text, mode) in FILES {
+        for (path, text, mode) in files {
             node.write(path, filled(text, pair, node).as_bytes(), mode)?;
         }
-        node.write("/root/shell/mode", b"ap\n", "0644")?;
         node.run("systemctl disable keepalived demo-api; systemctl restart mariadb")?;
         node.sql("RESET MASTER")
     })?;
@@ -119,15 +100,6 @@ fn filled(text: &str, pair: &Pair, node: &Node) -> String {
         .replace("{id}", if first { "1" } else { "2" })
 }
 
-/// The standby has what the active has.
-fn replicated(pair: &Pair) -> Result<()> {
-    wait_for("replication", Duration::from_secs(20), || {
-        let position = pair.a.sql("SELECT @@gtid_binlog_pos")?;
-        Ok(equals(pair.b.sql("SELECT @@gtid_slave_pos")?, &position))
-    })
-    .map(drop)
-}
-
 fn start(pair: &Pair) -> Result<()> {
     pair.both(|node| node.run("systemctl start mariadb demo-api"))?;
     pair.a.run("systemctl start keepalived")?;
@@ -136,10 +108,7 @@ fn start(pair: &Pair) -> Result<()> {
         Ok(holds(vip && pair.a.sql("SELECT @@read_only")? == "0"))
     })?;
     pair.b.run("systemctl start keepalived")?;
-    wait_for("replication to run", Duration::from_secs(20), || {
-        let status = pair.b.sql("SHOW ALL SLAVES STATUS")?;
-        Ok(equals(status.split('\t').filter(|word| *word == "Yes").count(), &2))
-    })?;
+    wait_replicating(pair)?;
     replicated(pair)?;
     ensure!(pair.b.sql("SELECT @@read_only")? == "1", "the standby is writable");
     Ok(())

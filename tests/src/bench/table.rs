@@ -71,18 +71,17 @@ pub fn compared(title: &str, theirs: &[(Fault, Case<Round>)], ours: &[(Fault, Ca
     };
     for (fault, case) in theirs {
         let (theirs, words) = shown(case);
-        let (ours, our_words) = match ours.iter().find(|(other, _)| other.name == fault.name) {
-            Some((_, case)) => shown(case),
-            None => (f64::NAN, "-".to_owned()),
+        let (ratio, our_words) = match ours.iter().find(|(other, _)| other.name == fault.name) {
+            Some((_, case)) => (format!("{:.1}", theirs / shown(case).0), shown(case).1),
+            None => ("-".to_owned(), "-".to_owned()),
         };
         let lost: usize = case.rounds.iter().map(|round| round.missing).sum();
         let _ = writeln!(
             text,
-            "{:<18}{:>7}{words:>26}{lost:>9}{:>9.0} ms{our_words:>22}{:>8.1}{:>8}{:>10}",
+            "{:<18}{:>7}{words:>26}{lost:>9}{:>9.0} ms{our_words:>22}{ratio:>8}{:>8}{:>10}",
             fault.name,
             case.rounds.len(),
             greatest(&case.figures(|round| round.overlap_ms)),
-            theirs / ours,
             range(case, |round| round.load),
             range(case, |round| round.pressure)
         );
