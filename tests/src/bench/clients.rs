@@ -85,8 +85,10 @@ impl Clients {
 
     /// Stops them.
     pub fn stop(mut self) -> Result<Saw> {
+        // Now, not when the last of them has noticed: that is no time without service.
+        let stopped = Instant::now();
         self.stop.store(true, Ordering::Relaxed);
-        Ok(Saw { http: self.http.join()?, sql: self.sql.join()? })
+        Ok(Saw { http: self.http.join(stopped)?, sql: self.sql.join(stopped)? })
     }
 }
 
@@ -110,23 +112,24 @@ impl Kind {
         Ok(Self { log, threads })
     }
 
-    fn join(&mut self) -> Result<History> {
+    fn join(&mut self, stopped: Instant) -> Result<History> {
         for thread in self.threads.drain(..) {
             thread.join().map_err(|_| anyhow!("client panicked"))??;
         }
         let log = std::mem::take(&mut *self.log.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(History::new(log, Instant::now()))
+        Ok(History::new(log, stopped))
     }
 }
 
 fn client(
     mut target: impl Target,
     first: i64,
-    mut due: Instant,
+    mut turn: Instant,
     retry: Duration,
     log: &Mutex<Vec<Write>>,
     stop: &AtomicBool,
 ) {
+    let mut due = turn;
     for key in first.. {
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         if stop.load(Ordering::Relaxed) {
@@ -139,13 +142,13 @@ fn client(
             Err(error) => Outcome::Failed(format!("{error:#}")),
         };
         let done = Instant::now();
-        // Back to its own turn, so that the clients stay apart.
-        let turn = SPACING * CLIENTS;
         match outcome {
+            // Back to its own turn, so that the clients stay apart.
             Outcome::Acknowledged { .. } => {
-                while due <= done {
-                    due += turn;
+                while turn <= done {
+                    turn += SPACING * CLIENTS;
                 }
+                due = turn;
             }
             Outcome::Failed(_) => due = done.max(sent + retry),
         }
