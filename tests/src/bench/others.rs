@@ -81,13 +81,15 @@ impl Other {
                 continue;
             }
             calm::wait(Duration::from_secs(bench.options.calm));
-            match measure(&pair, &pair.a, fault.strike, self.terms) {
+            let measured = measure(&pair, &pair.a, fault.strike, self.terms);
+            // What they do meanwhile stands in their journals only.
+            evidence::save(&pair, &bench.store.path("evidence").join(fault.name))?;
+            match measured {
                 Ok(measured) => {
                     bench.said(fault.name, case.rounds.len() + 1, rounds, &measured.round)?;
                     case.rounds.push(measured.round);
                 }
                 Err(error) => {
-                    evidence::save(&pair, &bench.store.path("evidence").join(fault.name))?;
                     writeln!(bench.out, "{}: {error:#}", fault.name)?;
                     case.errors.push(format!("{error:#}"));
                 }

@@ -3,6 +3,7 @@
 //! machines, clients and faults as ours; without a fencing device, as two machines
 //! without one have it.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -24,6 +25,11 @@ const TAKEOVER: Duration = Duration::from_secs(120);
 const STARTED: Duration = Duration::from_secs(120);
 /// Rounds at most: each takes a minute.
 const FEW: usize = 3;
+
+/// How often the agent looks at a standby, and so notices that it is the last one.
+const LOOKS: Duration = Duration::from_secs(20);
+/// Starts so far.
+static STARTS: AtomicU32 = AtomicU32::new(0);
 
 /// Its nodes boot from a root file system of their own, which scripts/bench makes.
 const PACEMAKER: Setup = Setup { name: "pacemaker", options: Options::default, install };
@@ -80,7 +86,11 @@ fn install(pair: &Pair) -> Result<()> {
 
 fn start(pair: &Pair) -> Result<()> {
     pair.both(|node| node.run("systemctl start corosync pacemaker"))?;
-    serves(pair)
+    serves(pair)?;
+    // A fault comes at any moment between two looks, not always right after one.
+    let part = STARTS.fetch_add(1, Ordering::Relaxed) % 3;
+    std::thread::sleep(LOOKS * part / 3);
+    Ok(())
 }
 
 /// Node a serves, node b replicates from it.
