@@ -17,9 +17,8 @@ use crate::wait::{equals, wait_for};
 
 /// Scenarios of this file.
 ///
-/// Meant to fail when leaving stops the database gracefully instead of killing it: the
-/// clients that kept their connection are then told OK for rows that only the
-/// thawed node has.
+/// Red when leaving stops the database gracefully instead of killing it: rows that only
+/// the thawed node has are then committed, and the histories fork (tests/broken/fence.patch).
 pub const SCENARIOS: &[Scenario] = &[
     protected("F18", "active-frozen-briefly", active_briefly),
     protected("F18", "active-frozen-2s", |pair| active_frozen(pair, 2)),
@@ -95,8 +94,8 @@ fn active_cut_off(pair: &Pair) -> Result<Counts> {
 /// Thawed, the old active meets only silence, and silence proves nothing to whom
 /// could not listen: it acknowledges nothing until the other is back.
 ///
-/// Meant to fail when a gap longer than a lease counts as silence from its end on:
-/// it then goes on alone.
+/// Red when the time in which it did not run counts as silence of the other: it then
+/// goes on alone (tests/broken/gap-is-nothing.patch).
 fn active_frozen_standby_dies(pair: &Pair) -> Result<Counts> {
     let (active, standby) = roles(pair)?;
     let mut clients = Clients::start(pair)?;

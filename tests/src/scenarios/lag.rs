@@ -14,9 +14,8 @@ use crate::wait::{Seen, wait_for};
 
 /// Scenarios of this file.
 ///
-/// Meant to fail without `Step::Drain` in the promotion: the new active serves at once and
-/// lacks what it had not applied; and when the drain stops all of
-/// replication instead of the IO thread.
+/// Red without `Step::Drain` in the promotion, and when the drain stops all of
+/// replication instead of the IO thread (tests/broken/drain*.patch).
 pub const SCENARIOS: &[Scenario] = &[
     protected("F11", "standby-locked", |pair| behind(pair, Lag::Lock, Duration::from_secs(4))),
     protected("F11", "standby-locked-30s", |pair| behind(pair, Lag::Lock, Duration::from_secs(30))).long(),

@@ -18,9 +18,8 @@ use crate::wait::{equals, holds, wait_for};
 
 /// Scenarios of this file.
 ///
-/// Meant to fail when a relay log is not told from its successor (`database::relay` naming
-/// the boot only): the standby then promotes on a relay log that MariaDB has
-/// thrown away, acknowledged writes and all.
+/// `standby-database-restarted` is red when a relay log is not told from its successor,
+/// for which MariaDB has thrown acknowledged writes away (tests/broken/relay-log-without-name.patch).
 pub const SCENARIOS: &[Scenario] = &[
     protected("F21", "errant-write-active-dies-at-once", |pair| errant(pair, Duration::ZERO)),
     protected("F21", "errant-write-active-dies-later", |pair| errant(pair, Duration::from_secs(5))),

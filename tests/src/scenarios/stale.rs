@@ -47,7 +47,8 @@ fn both_lost<'a>(pair: &'a Pair, clients: &Clients) -> Result<(&'a Node, &'a Nod
 /// It starts as what it was, gets no lease, takes no VIP, becomes nothing else
 /// on request, and says why each time. The other one back, all is well.
 ///
-/// Meant to fail when a lease is believed beyond its end, or without its relay log.
+/// Red when a lease is believed beyond its end, or without its relay log
+/// (tests/broken/lease-never-ends.patch).
 fn stale_standby(pair: &Pair) -> Result<Counts> {
     let clients = Clients::start(pair)?;
     let broken = Instant::now();

@@ -36,8 +36,8 @@ pub const SCENARIOS: &[Scenario] = &[
     protected("F6", "standby-api", |pair| {
         lose(pair, Loss { fault: |node| kill(node, API), mend: start, stall: NONE, alone: false })
     }),
-    // Red when `Standby::claims` answers by the lease's time alone: the standby
-    // whose relay log is gone then claims its lease to the end, 3 s.
+    // Red when a standby whose relay log is gone claims its lease to the end, 3 s
+    // (tests/broken/promise-too-late.patch).
     protected("F6", "standby-database-crash", |pair| {
         lose(pair, Loss { fault: |node| kill(node, DATABASE), mend: start, stall: SAID, alone: true })
     }),
