@@ -1,9 +1,11 @@
 //! F2: the active node's way to the network.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use crate::expect::{Is, expect};
-use crate::failover::failover;
+use crate::failover::Failover;
 use crate::node::Node;
 use crate::options::PREFIX;
 use crate::pair::Pair;
@@ -23,13 +25,23 @@ pub const SCENARIOS: &[Scenario] = &[
     protected("F2", "nic-port-cut", |pair| cut(pair, Node::isolate, Node::rejoin)).long(),
 ];
 
+/// A client whose commit was in flight waits for an answer beyond the way back.
+const PATIENT: Duration = Duration::from_secs(10);
+
 /// The node fences itself and rests. Where it hears nobody it cannot know that the
-/// other one was promoted: its role in `m` changes only once it is mended.
+/// other one was promoted: its role in `m` changes only once it is mended. Clients
+/// that keep their connection to it are told nothing that the other one lacks.
 fn cut(pair: &Pair, fault: impl FnOnce(&Node) -> Result<()>, mend: impl FnOnce(&Node) -> Result<()>) -> Result<Counts> {
-    failover(pair, fault, |node| {
+    let mut story = Failover::begin(pair)?;
+    story.patient(PATIENT)?;
+    let outage = story.strike(fault)?;
+    story.mend(|node| {
         expect(pair, node, Is::RestingActive)?;
         mend(node)
-    })
+    })?;
+    let back = story.way_back()?;
+    let note = format!("way back {:.1} s", back.as_secs_f64());
+    Ok(Counts { outage: Some(outage), note, ..story.end()? })
 }
 
 fn own(node: &Node) -> String {
