@@ -19,6 +19,9 @@ use crate::store::Store;
 
 /// Longest answer of systemd to a single call.
 const DBUS: Duration = Duration::from_secs(5);
+/// The same where something more urgent may come meanwhile: a promotion has the
+/// length of a lease (F17).
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// What fails again and again is told again after this.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
@@ -37,6 +40,10 @@ pub struct Node {
     pub credentials: Credentials,
     /// systemd.
     pub units: Box<dyn Units>,
+    /// systemd, asked in passing: given up on soon.
+    pub glance: Box<dyn Units>,
+    /// When it last did not answer such a question (time since boot).
+    pub deaf: Option<Duration>,
     /// The network.
     pub net: Box<dyn Net + Send>,
     /// What is kept.
@@ -91,6 +98,8 @@ impl Node {
             config_path: config_path.to_owned(),
             events: Events::new(&config, &own.name, shared.clone()),
             units: Box::new(Systemd::new(DBUS)),
+            glance: Box::new(Systemd::new(GLANCE)),
+            deaf: None,
             net: Box::new(net),
             store,
             shared,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use ap_core::answer::Answer;
 use ap_core::mode::{Fault, Mode, Role, Vrrp};
-use ap_core::observed::{Gateway, Observed, UnitState};
+use ap_core::observed::{Gateway, Observed, UnitState, Units};
 use ap_core::plan::Cause;
 
 use crate::node::Node;
@@ -27,6 +27,8 @@ const PROMOTE_ASK: Duration = Duration::from_millis(100);
 const HANDOVER: Duration = Duration::from_millis(1500);
 /// Pause between two such questions.
 const ASK_AGAIN: Duration = Duration::from_millis(5);
+/// After systemd did not answer in passing, it is left alone for this long.
+const DEAF: Duration = Duration::from_secs(3);
 /// Longest run of `ap-track-api`, beyond keepalived's own limit for it.
 const API_CHECK: Duration = Duration::from_secs(5);
 
@@ -55,10 +57,13 @@ impl Node {
             // The regular probe may be from before the cut that made the peer silent.
             self.look_at_gateway();
         }
-        let units = if leaving {
+        // Nor does a promotion: what it needs is MariaDB and the own disk.
+        let units = if leaving || promoting && self.store.started() {
             Err("not asked".into())
-        } else {
+        } else if asked {
             self.units.node(&self.config).map_err(|error| format!("{error:#}"))
+        } else {
+            self.glance_at_units()
         };
         let vrrp = self.inbox.as_ref().map_or_else(|| self.store.vrrp(), Inbox::word);
         let faults = self.store.faults();
@@ -72,7 +77,7 @@ impl Node {
         let all_run = units
             .as_ref()
             .is_ok_and(|units| [&units.database, &units.api, &units.keepalived].into_iter().all(UnitState::is_active));
-        let shutting_down = !leaving && (lost || asked || !all_run) && self.units.shutting_down().unwrap_or(false);
+        let shutting_down = units.is_ok() && (lost || asked || !all_run) && self.units.shutting_down().unwrap_or(false);
         let (now, db, peer, gateway, lease, relay) = {
             let mut facts = self.shared.facts();
             // After the looks, which take their time, and behind the lock.
@@ -105,6 +110,21 @@ impl Node {
             peer,
             state,
         }
+    }
+
+    /// The units, unless systemd did not answer a moment ago: whoever waits for it
+    /// again and again has no time left for keepalived.
+    fn glance_at_units(&mut self) -> Result<Units, String> {
+        let now = ap_host::boottime();
+        if self.deaf.is_some_and(|since| now.saturating_sub(since) < DEAF) {
+            return Err("systemd did not answer a moment ago".into());
+        }
+        let units = self.glance.node(&self.config).map_err(|error| format!("{error:#}"));
+        self.deaf = units.is_err().then(ap_host::boottime);
+        if let Err(error) = &units {
+            log::warn!("{error}");
+        }
+        units
     }
 
     /// The peer, now. Before a promotion it is asked again while it is still

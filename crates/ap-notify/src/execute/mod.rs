@@ -158,6 +158,8 @@ impl Node {
                 if !on {
                     return (times, Err(error));
                 }
+                // The rest may wait long for the same reason (F17).
+                log::warn!("{}: {error:#}; going on", times.last().map_or("", |time| &time.step));
                 failures.push(error);
             }
         }

@@ -160,7 +160,7 @@ impl Node {
         if !self.store.started() {
             return false;
         }
-        if self.units.state(self.config.unit(service)).is_ok_and(|unit| unit.is_active()) {
+        if self.glance.state(self.config.unit(service)).is_ok_and(|unit| unit.is_active()) {
             return false;
         }
         let fault = match service {
