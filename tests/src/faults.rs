@@ -1,12 +1,11 @@
 //! Faults, each as near to the real one as a container allows.
 
 use std::fs;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::node::{Node, Port};
@@ -143,10 +142,10 @@ impl Load {
     pub fn start(loops: usize) -> Result<Self> {
         let mut load = Self(Vec::new());
         for _ in 0..loops {
-            // Bounded, should the lab die before it can end them.
-            let mut command = Command::new("timeout");
-            command.args(["600", "sh", "-c", "while :; do :; done"]);
-            load.0.push(command.process_group(0).spawn()?);
+            // They end with the lab, and hold none of its pipes open.
+            let mut command = Command::new("setpriv");
+            command.args(["--pdeathsig", "KILL", "sh", "-c", "while :; do :; done"]);
+            load.0.push(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
         }
         Ok(load)
     }
@@ -155,8 +154,7 @@ impl Load {
 impl Drop for Load {
     fn drop(&mut self) {
         for child in &mut self.0 {
-            // The loop is in timeout's process group.
-            let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+            let _ = child.kill();
             let _ = child.wait();
         }
     }

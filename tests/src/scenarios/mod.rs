@@ -6,6 +6,8 @@ mod adopt;
 mod api;
 mod boot;
 mod both_off;
+mod bus;
+mod clock;
 mod database;
 mod elsewhere;
 mod fence;
@@ -32,6 +34,7 @@ mod round;
 mod stale;
 mod standalone;
 mod standby;
+mod starved;
 mod switchover;
 mod vip;
 mod vrrp;
@@ -43,6 +46,8 @@ pub fn all() -> Vec<Scenario> {
         api::SCENARIOS,
         boot::SCENARIOS,
         both_off::SCENARIOS,
+        bus::SCENARIOS,
+        clock::SCENARIOS,
         database::SCENARIOS,
         fence::SCENARIOS,
         elsewhere::SCENARIOS,
@@ -70,6 +75,7 @@ pub fn all() -> Vec<Scenario> {
         crate::soak::SCENARIOS,
         stale::SCENARIOS,
         standby::SCENARIOS,
+        starved::SCENARIOS,
         switchover::SCENARIOS,
         vip::SCENARIOS,
         vrrp::SCENARIOS,
