@@ -76,11 +76,19 @@ impl Node {
         }
     }
 
-    /// The last look before the point of no return: at the peer, the database and
-    /// the gateway as they are now, not as they were before the drain.
+    /// The last look before the point of no return: at the database and the gateway
+    /// as they are now, not as they were before the drain. So with the peer, once the
+    /// lease is over; while one is alive, the active cannot have gone on alone, and a
+    /// vanished one costs its whole deadline.
     pub fn confirm(&mut self) -> Result<()> {
-        self.look_at_peer(false);
         self.look_at_db();
+        let leased = {
+            let facts = self.shared.facts();
+            facts.standby.lease(ap_host::boottime(), &facts.relay).is_ok()
+        };
+        if !leased {
+            self.look_at_peer(false);
+        }
         let gateway = self.look_at_gateway();
         let mut facts = self.shared.facts();
         let (relay, epoch) = (facts.relay.clone(), facts.state.epoch);
