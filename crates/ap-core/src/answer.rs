@@ -92,6 +92,10 @@ pub struct Report {
     pub started: bool,
     /// What the checks found last: nic, api, db. One that has not run lately is left out.
     pub checks: BTreeMap<String, Verdict>,
+    /// Fingerprint of the configuration it works with; empty: an older version.
+    pub config: String,
+    /// MariaDB's `server_id`, 0 when it does not answer.
+    pub server_id: u32,
     /// `Seconds_Behind_Master`.
     pub behind: Option<u64>,
     /// Why replication does not receive or does not apply, in MariaDB's words.

@@ -8,7 +8,7 @@ mod settings;
 
 use std::fmt;
 
-pub use accounts::{Account, create_accounts};
+pub use accounts::{Account, create_accounts, local_rights, replication_rights};
 pub use settings::{Settings, mariadb_settings};
 
 /// One statement. Display and Debug show `***` in place of passwords.
@@ -173,7 +173,7 @@ pub fn semi_sync_timeout_forever() -> Vec<Sql> {
 }
 
 /// 100 years in milliseconds. MariaDB 10.5 to 11.8 accept it.
-const FOREVER_MS: u64 = 100 * 365 * 24 * 3600 * 1000;
+pub const FOREVER_MS: u64 = 100 * 365 * 24 * 3600 * 1000;
 
 fn set_global(variable: &str, on: bool) -> Vec<Sql> {
     vec![Sql::plain(format!("SET GLOBAL {variable}={}", if on { "ON" } else { "OFF" }))]

@@ -55,6 +55,8 @@ pub struct Facts {
     pub protected_since: Duration,
     /// What happened last.
     pub event: Option<Brief>,
+    /// Fingerprint of the configuration.
+    pub config: String,
 }
 
 /// The facts behind their lock. Never held over I/O.
@@ -88,6 +90,7 @@ impl Shared {
                 protection: "UNPROTECTED: just started".into(),
                 protected_since: ap_host::boottime(),
                 event: None,
+                config: config.fingerprint(),
             }),
             lease: Mutex::new(()),
         }
@@ -180,6 +183,8 @@ impl Facts {
         let standby = self.state.mode == Mode::Ap && self.state.role == Role::Standby;
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Report {
+            config: self.config.clone(),
+            server_id: db.map_or(0, |db| db.server_id),
             behind: replica.and_then(|replica| replica.behind),
             replication_error: replica
                 .map(|replica| [replica.io_error.as_str(), &replica.sql_error].join(" ").trim().to_owned())

@@ -343,6 +343,16 @@ mod default {
 }
 
 impl Config {
+    /// The same for two configurations that say the same, however they are written.
+    /// To compare two hosts: not a secret, and no proof against intent (FNV-1a).
+    pub fn fingerprint(&self) -> String {
+        let text = toml::to_string(self).unwrap_or_default();
+        let hash = text
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+        format!("{hash:016x}")
+    }
+
     /// The unit that starts the node: `CODENAME.service`.
     pub fn start_unit(&self) -> String {
         format!("{}.service", self.codename)

@@ -23,6 +23,33 @@ const LOCAL: &str = "BINLOG MONITOR/*M!100509 , SLAVE MONITOR*/, PROCESS, REPLIC
 const REPLICATION: &str = "REPLICATION SLAVE, BINLOG MONITOR/*M!100509 , SLAVE MONITOR*/, RELOAD, SELECT, \
      LOCK TABLES, SHOW VIEW, TRIGGER, EVENT/*M!110302 , SHOW CREATE ROUTINE*/";
 
+/// Rights that the local account has on a server of this version, as its version
+/// comments count (10.11.6 is 101106).
+pub fn local_rights(version: u32) -> Vec<String> {
+    rights(LOCAL, version)
+}
+
+/// Rights that the replication account has.
+pub fn replication_rights(version: u32) -> Vec<String> {
+    rights(REPLICATION, version)
+}
+
+fn rights(text: &str, version: u32) -> Vec<String> {
+    let mut plain = String::new();
+    for (n, part) in text.split("/*M!").enumerate() {
+        let Some((inside, after)) = part.split_once("*/").filter(|_| n > 0) else {
+            plain.push_str(part);
+            continue;
+        };
+        let (since, more) = inside.split_once(' ').unwrap_or((inside, ""));
+        if since.parse().is_ok_and(|since: u32| since <= version) {
+            plain.push_str(more);
+        }
+        plain.push_str(after);
+    }
+    plain.split(',').map(|right| right.trim().to_owned()).collect()
+}
+
 /// Name and password of an account.
 #[derive(Clone, Copy)]
 pub struct Account<'a> {
@@ -61,6 +88,15 @@ fn account(account: Account<'_>, host: &str, rights: &str) -> [Sql; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rights_depend_on_the_version() {
+        let (old, new) = (local_rights(100_508), local_rights(101_106));
+        assert!(!old.contains(&"SLAVE MONITOR".to_owned()) && new.contains(&"SLAVE MONITOR".to_owned()));
+        assert_eq!((old.len(), new.len()), (8, 9));
+        assert_eq!(replication_rights(110_400).last().map(String::as_str), Some("SHOW CREATE ROUTINE"));
+        assert_eq!(replication_rights(101_106).last().map(String::as_str), Some("EVENT"));
+    }
 
     #[test]
     fn accounts_fork_no_history_and_show_no_password() {
