@@ -7,7 +7,9 @@ use ap_core::config::Config;
 use ap_core::exit::Exit;
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{history, install, restart, set, show, start, status, stop, switchover};
+use crate::cmd::{
+    check, history, install, metrics, restart, set, show, start, status, stop, switchover, uninstall,
+};
 use crate::failure::{self, Failure};
 
 /// Says and sets what this node of the pair is.
@@ -28,6 +30,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Status(status::Args),
+    Check(check::Args),
     Show(show::Args),
     Set(set::Args),
     Start(start::Args),
@@ -36,6 +39,8 @@ enum Command {
     Switchover(switchover::Args),
     History(history::Args),
     Install(install::Args),
+    Uninstall(uninstall::Args),
+    Metrics(metrics::Args),
 }
 
 /// What every subcommand works on.
@@ -55,6 +60,7 @@ impl Cli {
         let path = std::path::absolute(&path).unwrap_or(path);
         match self.command {
             Command::Status(args) => status::run(&path, args),
+            Command::Check(args) => check::run(&path, args),
             command => run(path, command).unwrap_or_else(|error| failure::report(&error)).code(),
         }
     }
@@ -65,8 +71,8 @@ fn run(path: PathBuf, command: Command) -> Result<Exit> {
     let config = ap_host::load_config(&path).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     let context = Context { path, config };
     match command {
-        // Not here: it speaks Nagios.
-        Command::Status(_) => Ok(Exit::Software),
+        // Not here: they speak Nagios.
+        Command::Status(_) | Command::Check(_) => Ok(Exit::Software),
         Command::Show(args) => show::run(&context, args),
         Command::Set(args) => set::run(&context, args),
         Command::Start(args) => start::run(&context, args),
@@ -75,5 +81,17 @@ fn run(path: PathBuf, command: Command) -> Result<Exit> {
         Command::Switchover(args) => switchover::run(&context, args),
         Command::History(args) => history::run(&context, args),
         Command::Install(args) => install::run(&context, args),
+        Command::Uninstall(args) => uninstall::run(&context, args),
+        Command::Metrics(args) => metrics::run(&context, args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manual_and_completions_are_up_to_date() {
+        ap_docs::up_to_date(&<Cli as clap::CommandFactory>::command()).unwrap();
     }
 }

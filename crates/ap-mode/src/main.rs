@@ -1,10 +1,12 @@
 //! `ap-mode`: the operator's tool for one node of the pair.
 
 mod ask;
+mod check;
 mod cli;
 mod cmd;
 mod failure;
 mod install;
+mod metrics;
 mod output;
 mod sight;
 mod text;

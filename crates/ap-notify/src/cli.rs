@@ -157,3 +157,13 @@ pub fn log_line(out: &mut env_logger::fmt::Formatter, record: &log::Record<'_>) 
         writeln!(out, "{}: {}", record.level().as_str().to_lowercase(), record.args())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manual_and_completions_are_up_to_date() {
+        ap_docs::up_to_date(&<Cli as clap::CommandFactory>::command()).unwrap();
+    }
+}

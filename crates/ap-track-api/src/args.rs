@@ -76,3 +76,13 @@ impl Args {
         Ok(Plan { api, deadline: self.deadline.map_or(deadline, Span::get), run: self.run_dir.unwrap_or(run) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manual_and_completions_are_up_to_date() {
+        ap_docs::up_to_date(&<Args as clap::CommandFactory>::command()).unwrap();
+    }
+}

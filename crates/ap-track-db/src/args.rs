@@ -88,3 +88,13 @@ impl Args {
         Ok((plan, self.run_dir.unwrap_or(run)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manual_and_completions_are_up_to_date() {
+        ap_docs::up_to_date(&<Args as clap::CommandFactory>::command()).unwrap();
+    }
+}

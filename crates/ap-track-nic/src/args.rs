@@ -68,3 +68,13 @@ impl Args {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manual_and_completions_are_up_to_date() {
+        ap_docs::up_to_date(&<Args as clap::CommandFactory>::command()).unwrap();
+    }
+}

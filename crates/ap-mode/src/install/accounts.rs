@@ -84,7 +84,7 @@ pub fn bring_up(config: &Config) -> Result<()> {
 
 /// A connection as root through the local socket, which MariaDB lets in by the
 /// user id of the process and not by a password.
-fn root(config: &Config) -> Result<MariaDb> {
+pub fn root(config: &Config) -> Result<MariaDb> {
     let root = Credentials {
         user: "root".into(),
         password: String::new(),

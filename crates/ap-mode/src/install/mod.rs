@@ -7,4 +7,5 @@ pub mod place;
 pub mod render;
 pub mod secrets;
 pub mod services;
+pub mod undo;
 pub mod work;

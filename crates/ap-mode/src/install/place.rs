@@ -3,7 +3,11 @@
 //! A copy of everything written is kept under STATE/installed: a file that
 //! differs from its copy was edited.
 
+#[path = "place_back.rs"]
+mod back;
+
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -127,8 +131,12 @@ impl Places {
     /// [`Exit::CannotWrite`]; the file is then as it was.
     pub fn apply(&self, change: &Change) -> Result<()> {
         let real = self.real(&change.path);
-        if let (true, Some(old)) = (change.kind.is_refused(), &change.old) {
-            write(&below(&self.real(&self.state.join("replaced")), &change.path), old)?;
+        if change.kind.is_refused() && change.old.is_some() {
+            keep(&real, &below(&self.real(&self.state.join("replaced")), &change.path))?;
+            let original = self.original(&change.path);
+            if change.kind == Kind::Foreign && !original.exists() {
+                keep(&real, &original)?;
+            }
         }
         let copy = self.copy(&change.path);
         match &change.new {
@@ -148,6 +156,16 @@ impl Places {
         }
         Ok(())
     }
+}
+
+/// Copies a file with its permissions: what is not ours may hold secrets.
+fn keep(from: &Path, to: &Path) -> Result<()> {
+    let failed = || Failure::new(Exit::CannotWrite, format!("failed to copy {} to {}", from.display(), to.display()));
+    let mode = std::fs::metadata(from).with_context(failed)?.permissions().mode() & 0o7777;
+    let bytes = std::fs::read(from).with_context(failed)?;
+    ap_host::make_dir(to.parent().unwrap_or(Path::new("/")), DIR_MODE)
+        .and_then(|()| ap_host::write_atomically(to, &bytes, mode))
+        .with_context(failed)
 }
 
 fn below(root: &Path, path: &Path) -> PathBuf {

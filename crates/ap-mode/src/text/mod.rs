@@ -1,5 +1,6 @@
 //! Text for people: colour where it is seen, lines that fit, times that can be read.
 
+pub mod check;
 pub mod history;
 pub mod status;
 
