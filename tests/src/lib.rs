@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod checker;
+pub mod checkup;
 pub mod clients;
 pub mod command;
 pub mod demo;

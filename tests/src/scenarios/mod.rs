@@ -7,6 +7,8 @@ mod api;
 mod boot;
 mod both_off;
 mod bus;
+mod check;
+mod check_at_rest;
 mod clock;
 mod database;
 mod elsewhere;
@@ -18,12 +20,14 @@ mod freeze;
 mod gateway;
 mod hooks;
 mod input;
+mod install;
 mod isolation;
 mod keepalived;
 mod kill;
 mod killed;
 mod lab;
 mod lag;
+mod metrics;
 mod modes;
 mod network;
 mod operator;
@@ -48,6 +52,8 @@ pub fn all() -> Vec<Scenario> {
         both_off::SCENARIOS,
         bus::SCENARIOS,
         clock::SCENARIOS,
+        check::SCENARIOS,
+        check_at_rest::SCENARIOS,
         database::SCENARIOS,
         fence::SCENARIOS,
         elsewhere::SCENARIOS,
@@ -60,11 +66,13 @@ pub fn all() -> Vec<Scenario> {
         keepalived::SCENARIOS,
         hooks::SCENARIOS,
         input::SCENARIOS,
+        install::SCENARIOS,
         standalone::SCENARIOS,
         kill::SCENARIOS,
         killed::SCENARIOS,
         lab::SCENARIOS,
         lag::SCENARIOS,
+        metrics::SCENARIOS,
         modes::SCENARIOS,
         network::SCENARIOS,
         operator::SCENARIOS,
