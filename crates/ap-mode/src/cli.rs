@@ -7,9 +7,7 @@ use ap_core::config::Config;
 use ap_core::exit::Exit;
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{
-    check, history, install, metrics, restart, set, show, start, status, stop, switchover, uninstall,
-};
+use crate::cmd::{check, history, install, metrics, restart, set, show, start, status, stop, switchover, uninstall};
 use crate::failure::{self, Failure};
 
 /// Says and sets what this node of the pair is.

@@ -133,7 +133,7 @@ fn field<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 /// Whether apt's configuration upgrades unattended without leaving out keepalived and MariaDB.
 pub fn unattended(conf: &str) -> bool {
     let lines = || conf.lines().map(str::trim).filter(|line| !line.starts_with("//") && !line.starts_with('#'));
-    let on = lines().filter(|line| line.starts_with("APT::Periodic::Unattended-Upgrade")).next_back();
+    let on = lines().rfind(|line| line.starts_with("APT::Periodic::Unattended-Upgrade"));
     let on = on.is_some_and(|line| !line.contains("\"0\""));
     let text: Vec<&str> = lines().collect();
     let text = text.join(" ");
@@ -144,8 +144,9 @@ pub fn unattended(conf: &str) -> bool {
 
 /// Whether needrestart's configuration restarts without asking.
 pub fn needrestart(conf: &str) -> bool {
-    let lines = conf.lines().map(str::trim).filter(|line| line.starts_with("$nrconf{restart}"));
-    lines.last().is_some_and(|line| line.contains("'a'") || line.contains("\"a\""))
+    let mut lines = conf.lines().map(str::trim);
+    let last = lines.rfind(|line| line.starts_with("$nrconf{restart}"));
+    last.is_some_and(|line| line.contains("'a'") || line.contains("\"a\""))
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ pub fn answer(host: &str, role: Role, config: &str) -> Answer {
         epoch: 3,
         solo: false,
         fenced: false,
+        switchover: false,
         promoting: false,
         grant: None,
         lease: false,
