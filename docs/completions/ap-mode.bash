@@ -49,6 +49,9 @@ _ap__mode() {
             ap__mode,stop)
                 cmd="ap__mode__subcmd__stop"
                 ;;
+            ap__mode,switchover)
+                cmd="ap__mode__subcmd__switchover"
+                ;;
             ap__mode,uninstall)
                 cmd="ap__mode__subcmd__uninstall"
                 ;;
@@ -85,6 +88,9 @@ _ap__mode() {
             ap__mode__subcmd__help,stop)
                 cmd="ap__mode__subcmd__help__subcmd__stop"
                 ;;
+            ap__mode__subcmd__help,switchover)
+                cmd="ap__mode__subcmd__help__subcmd__switchover"
+                ;;
             ap__mode__subcmd__help,uninstall)
                 cmd="ap__mode__subcmd__help__subcmd__uninstall"
                 ;;
@@ -95,7 +101,7 @@ _ap__mode() {
 
     case "${cmd}" in
         ap__mode)
-            opts="-h -V --config --help --version status check show set start stop restart history install uninstall metrics help"
+            opts="-h -V --config --help --version status check show set start stop restart switchover history install uninstall metrics help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -131,7 +137,7 @@ _ap__mode() {
             return 0
             ;;
         ap__subcmd__mode__subcmd__help)
-            opts="status check show set start stop restart history install uninstall metrics help"
+            opts="status check show set start stop restart switchover history install uninstall metrics help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -285,6 +291,20 @@ _ap__mode() {
             return 0
             ;;
         ap__subcmd__mode__subcmd__help__subcmd__stop)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ap__subcmd__mode__subcmd__help__subcmd__switchover)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -521,6 +541,36 @@ _ap__mode() {
             return 0
             ;;
         ap__subcmd__mode__subcmd__stop)
+            opts="-h --why --who --force --dry-run --json --timeout --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --why)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --who)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ap__subcmd__mode__subcmd__switchover)
             opts="-h --why --who --force --dry-run --json --timeout --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

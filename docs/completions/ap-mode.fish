@@ -34,6 +34,7 @@ complete -c ap-mode -n "__fish_ap_mode_needs_command" -f -a "set" -d 'Sets the m
 complete -c ap-mode -n "__fish_ap_mode_needs_command" -f -a "start" -d 'Starts this node as what it is: database, API, keepalived, in that order'
 complete -c ap-mode -n "__fish_ap_mode_needs_command" -f -a "stop" -d 'Stops this node in good order; its mode stays, an active hands over first'
 complete -c ap-mode -n "__fish_ap_mode_needs_command" -f -a "restart" -d 'Stops this node and starts it again'
+complete -c ap-mode -n "__fish_ap_mode_needs_command" -f -a "switchover" -d 'Swaps the roles of a protected pair; to be run on the active'
 complete -c ap-mode -n "__fish_ap_mode_needs_command" -f -a "history" -d 'Shows what happened on this node, the latest at the end'
 complete -c ap-mode -n "__fish_ap_mode_needs_command" -f -a "install" -d 'Writes everything this host needs, from the configuration'
 complete -c ap-mode -n "__fish_ap_mode_needs_command" -f -a "uninstall" -d 'Takes back what ap-mode install wrote'
@@ -84,6 +85,14 @@ complete -c ap-mode -n "__fish_ap_mode_using_subcommand restart" -l force -d 'Ov
 complete -c ap-mode -n "__fish_ap_mode_using_subcommand restart" -l dry-run -d 'Print the steps, exact SQL and unit calls included, and do nothing'
 complete -c ap-mode -n "__fish_ap_mode_using_subcommand restart" -l json -d 'Print the outcome as one line of JSON'
 complete -c ap-mode -n "__fish_ap_mode_using_subcommand restart" -s h -l help -d 'Print help'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand switchover" -l why -d 'Why, for the record' -r
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand switchover" -l who -d 'Who asks, when no operator does: boot, at, cron, shutdown' -r
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand switchover" -l timeout -d 'Longest wait for a sign of progress [default: 120s, longer for a slow database]' -r
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand switchover" -l config -d 'The configuration [default: $AP_CONFIG, else /etc/ap/ap.toml]' -r -F
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand switchover" -l force -d 'Override a refusal that protects data'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand switchover" -l dry-run -d 'Print the steps, exact SQL and unit calls included, and do nothing'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand switchover" -l json -d 'Print the outcome as one line of JSON'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand switchover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ap-mode -n "__fish_ap_mode_using_subcommand history" -s n -l lines -d 'How many; 0 for all that are kept' -r
 complete -c ap-mode -n "__fish_ap_mode_using_subcommand history" -l config -d 'The configuration [default: $AP_CONFIG, else /etc/ap/ap.toml]' -r -F
 complete -c ap-mode -n "__fish_ap_mode_using_subcommand history" -l brief -d 'One line for each event'
@@ -103,15 +112,16 @@ complete -c ap-mode -n "__fish_ap_mode_using_subcommand uninstall" -s h -l help 
 complete -c ap-mode -n "__fish_ap_mode_using_subcommand metrics" -l output -d 'Write to FILE instead, atomically; its directory must exist' -r -F
 complete -c ap-mode -n "__fish_ap_mode_using_subcommand metrics" -l config -d 'The configuration [default: $AP_CONFIG, else /etc/ap/ap.toml]' -r -F
 complete -c ap-mode -n "__fish_ap_mode_using_subcommand metrics" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart history install uninstall metrics help" -f -a "status" -d 'Shows both nodes, from either'
-complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart history install uninstall metrics help" -f -a "check" -d 'Looks for whatever would spoil the next failure'
-complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart history install uninstall metrics help" -f -a "show" -d 'Says what this node is'
-complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart history install uninstall metrics help" -f -a "set" -d 'Sets the mode of this node'
-complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart history install uninstall metrics help" -f -a "start" -d 'Starts this node as what it is: database, API, keepalived, in that order'
-complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart history install uninstall metrics help" -f -a "stop" -d 'Stops this node in good order; its mode stays, an active hands over first'
-complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart history install uninstall metrics help" -f -a "restart" -d 'Stops this node and starts it again'
-complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart history install uninstall metrics help" -f -a "history" -d 'Shows what happened on this node, the latest at the end'
-complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart history install uninstall metrics help" -f -a "install" -d 'Writes everything this host needs, from the configuration'
-complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart history install uninstall metrics help" -f -a "uninstall" -d 'Takes back what ap-mode install wrote'
-complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart history install uninstall metrics help" -f -a "metrics" -d 'Prints what this node is as Prometheus text'
-complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart history install uninstall metrics help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart switchover history install uninstall metrics help" -f -a "status" -d 'Shows both nodes, from either'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart switchover history install uninstall metrics help" -f -a "check" -d 'Looks for whatever would spoil the next failure'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart switchover history install uninstall metrics help" -f -a "show" -d 'Says what this node is'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart switchover history install uninstall metrics help" -f -a "set" -d 'Sets the mode of this node'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart switchover history install uninstall metrics help" -f -a "start" -d 'Starts this node as what it is: database, API, keepalived, in that order'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart switchover history install uninstall metrics help" -f -a "stop" -d 'Stops this node in good order; its mode stays, an active hands over first'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart switchover history install uninstall metrics help" -f -a "restart" -d 'Stops this node and starts it again'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart switchover history install uninstall metrics help" -f -a "switchover" -d 'Swaps the roles of a protected pair; to be run on the active'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart switchover history install uninstall metrics help" -f -a "history" -d 'Shows what happened on this node, the latest at the end'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart switchover history install uninstall metrics help" -f -a "install" -d 'Writes everything this host needs, from the configuration'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart switchover history install uninstall metrics help" -f -a "uninstall" -d 'Takes back what ap-mode install wrote'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart switchover history install uninstall metrics help" -f -a "metrics" -d 'Prints what this node is as Prometheus text'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand help; and not __fish_seen_subcommand_from status check show set start stop restart switchover history install uninstall metrics help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -64,7 +64,7 @@ pub fn answer(host: &str, role: Role, config: &str) -> Answer {
         who: String::new(),
         why: String::new(),
         protected: true,
-        protection: String::new(),
+        protection: "as it should be".into(),
         report: Report {
             started: true,
             config: config.into(),
