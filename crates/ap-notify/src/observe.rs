@@ -140,6 +140,8 @@ impl Node {
                 .map_err(|error| format!("{error:#}"));
             let settled = {
                 let mut facts = self.shared.facts();
+                let relay = facts.relay.clone();
+                facts.standby.word(answer.as_ref().ok(), &relay);
                 let leased = facts.standby.lease(asked, &facts.relay).is_ok();
                 let settled = match &answer {
                     // With a lease nothing but the VIP is worth waiting for.

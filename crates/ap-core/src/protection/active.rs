@@ -93,7 +93,7 @@ pub enum Order {
 /// The active's memory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Active {
-    timing: Timing,
+    pub(super) timing: Timing,
     pub(super) phase: Phase,
     /// Last time `step` ran.
     pub(super) ran: Duration,
@@ -174,8 +174,9 @@ impl Active {
             self.after_gap(now, gap);
         }
         self.suspicion(now, gap, view);
+        // Whether or not it still serves: one that was promoted, and was put into `m`
+        // since, truly holds no lease, and that is no promise: it has acknowledged.
         if let Some(peer) = view.peer
-            && peer.serves()
             && peer.epoch > view.epoch
         {
             return vec![Order::Leave(format!(

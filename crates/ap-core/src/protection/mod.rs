@@ -30,6 +30,9 @@
 //!    nothing to an active that heard *promoting* last, was cut off from the
 //!    gateway as well, was restarted, or did not run for as long as VRRP needs to
 //!    make the other one master: it must hear the standby, or an operator.
+//! 6. A higher epoch ends it, whatever its node does now: who was promoted and put
+//!    into `m` truly holds no lease, and has acknowledged all the same. A promotion
+//!    never arrives at the epoch of the active it followed.
 //!
 //! `crates/ap-model` looks for a counterexample to all this, with and without
 //! each rule.
@@ -38,6 +41,8 @@ mod active;
 #[cfg(feature = "model")]
 mod age;
 mod standby;
+#[cfg(test)]
+mod tests;
 
 pub use active::{Active, DbView, Order, Phase, View};
 pub use standby::Standby;

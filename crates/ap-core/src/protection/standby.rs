@@ -17,6 +17,8 @@ pub struct Standby {
     /// promise: the file that keeps the lease for a restart of this program may
     /// still name one that was given up.
     pub(super) claimed: Duration,
+    /// Epoch of the active that granted it.
+    epoch: u64,
     /// When the question under way was sent.
     pub(super) asking: Option<Duration>,
     /// Relay log named by an active that has fenced itself.
@@ -45,6 +47,7 @@ impl Standby {
             timing,
             lease: None,
             claimed: Duration::ZERO,
+            epoch: 0,
             asking: None,
             word: None,
             hold: None,
@@ -64,20 +67,22 @@ impl Standby {
         self.lease.as_ref().map(|(until, relay)| (*until, relay.as_str()))
     }
 
-    /// A question is about to be sent.
-    pub fn asking(&mut self, now: Duration) {
-        self.asking = Some(now);
+    /// A question is about to be sent. Without a relay log it can bring no lease, so
+    /// it is no claim either: an active whose standby has lost its database hears
+    /// "no lease" even if the two always ask each other at the same moment (F6).
+    pub fn asking(&mut self, now: Duration, relay: &str) {
+        self.asking = (!relay.is_empty()).then_some(now);
     }
 
     /// The answer to the question under way. `relay` names the own relay log now.
     pub fn answered(&mut self, answer: &Answer, relay: &str) {
         let Some(asked) = self.asking.take() else { return };
-        let granted = !relay.is_empty() && answer.grant.as_deref() == Some(relay);
-        self.word = (granted && answer.fenced).then(|| relay.to_owned());
-        if granted && answer.serves() {
+        self.word(Some(answer), relay);
+        if granted(answer, relay) && answer.serves() {
             let until = asked + self.timing.lease;
             self.claimed = self.claimed.max(until);
             self.lease = Some((until, relay.to_owned()));
+            self.epoch = answer.epoch;
         } else if !answer.serves() {
             self.evidence = format!("{} does not serve (mode {}, role {})", answer.host, answer.mode, answer.role);
         } else if answer.solo {
@@ -94,6 +99,14 @@ impl Standby {
     pub fn silence(&mut self) {
         self.asking = None;
         self.word = None;
+    }
+
+    /// What a question of the executor's own brought, on which no lease is granted.
+    /// The word of a fenced active has no end of its own, and an operator may have
+    /// taken it back since (`set s` there): it is as good as the latest answer.
+    pub fn word(&mut self, answer: Option<&Answer>, relay: &str) {
+        let word = answer.is_some_and(|answer| answer.fenced && granted(answer, relay));
+        self.word = word.then(|| relay.to_owned());
     }
 
     /// The lease is given up, and with it the question under way: promotion was
@@ -218,6 +231,11 @@ impl Standby {
             }
             None => {}
         }
+        // Counting on from the epoch written down here would arrive at the active's
+        // own, and neither node would know the other for the newer one.
+        if self.epoch > epoch {
+            return Err(format!("the lease is of epoch {}, and here epoch {epoch} is still followed", self.epoch));
+        }
         if hold.broken {
             self.lease(now, relay).map_err(|evidence| {
                 format!("this program did not run for a while during the promotion, and no lease: {evidence}")
@@ -225,4 +243,9 @@ impl Standby {
         }
         Ok(())
     }
+}
+
+/// Whether the answer grants for that relay log.
+fn granted(answer: &Answer, relay: &str) -> bool {
+    !relay.is_empty() && answer.grant.as_deref() == Some(relay)
 }

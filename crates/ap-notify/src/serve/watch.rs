@@ -122,7 +122,9 @@ pub fn peer(config: Arc<Config>, own: Host, peer: Host, shared: Arc<Shared>) -> 
             // Who is not meant to run takes no lease, and so asks for none.
             let takes = store.started();
             if takes {
-                shared.facts().standby.asking(asked);
+                let mut facts = shared.facts();
+                let relay = facts.relay.clone();
+                facts.standby.asking(asked, &relay);
             }
             let answer = Kernel
                 .ask(&question(&config, &own, &peer, config.pair.ask_timeout.get()))
