@@ -21,6 +21,8 @@ pub mod node;
 pub mod options;
 pub mod pair;
 pub mod product;
+#[cfg(test)]
+mod runbook;
 pub mod runner;
 pub mod scenario;
 pub mod scenarios;
