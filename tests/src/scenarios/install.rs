@@ -91,6 +91,7 @@ fn uninstall(pair: &Pair) -> Result<Counts> {
         ensure!(said.contains("ap-mode set m"), "{said}");
     }
     ap_mode(b, "set m")?;
+    wait_for("the active to go on alone", Duration::from_secs(10), || Ok(equals(show(a)?.solo, &true)))?;
     b.run("echo '# mine' >>/etc/systemd/system/demo-api.service.d/50-ap.conf")?;
     let said = untouched(pair, "uninstall --dry-run", || ap_mode(b, "uninstall --dry-run"))?;
     for says in
