@@ -20,11 +20,11 @@ use crate::wait::{Seen, equals, wait_for};
 /// Scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
     protected("F17", "dbus-hangs-while-promoting", |pair| promoting(pair, DBUS)),
-    protected("F17", "dbus-hangs-while-leaving", |pair| leaving(pair, DBUS)),
+    protected("F17", "dbus-hangs-while-leaving", |pair| leaving(pair, DBUS)).long(),
     protected("F17", "systemd-hangs-while-promoting", |pair| promoting(pair, SYSTEMD)).long(),
-    protected("F17", "systemd-hangs-while-leaving", |pair| leaving(pair, SYSTEMD)),
+    protected("F17", "systemd-hangs-while-leaving", |pair| leaving(pair, SYSTEMD)).long(),
     protected("F17", "state-read-only-while-promoting", |pair| cannot_write(pair, READ_ONLY)),
-    protected("F17", "state-read-only-while-leaving", |pair| leaving(pair, READ_ONLY)),
+    protected("F17", "state-read-only-while-leaving", |pair| leaving(pair, READ_ONLY)).long(),
     booted("F17", "state-full", full).long(),
 ];
 

@@ -20,7 +20,7 @@ pub const SCENARIOS: &[Scenario] = &[
     protected("fence", "fence-kills-the-other", kills),
     protected("fence", "fence-fails", fails),
     protected("fence", "fence-before-going-alone", alone),
-    protected("fence", "fence-fails-best-effort", best_effort),
+    protected("fence", "fence-fails-best-effort", best_effort).long(),
 ];
 
 /// How long a node gets to do what is expected of it.

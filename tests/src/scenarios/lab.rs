@@ -20,11 +20,11 @@ use crate::{checker, http};
 pub const SCENARIOS: &[Scenario] = &[
     scenario("lab-boot", boot),
     scenario("lab-power", power),
-    scenario("lab-network", network),
-    scenario("lab-freeze", freeze),
-    scenario("lab-processes", processes),
-    scenario("lab-disk", disk),
-    scenario("lab-vrrp", vrrp),
+    scenario("lab-network", network).long(),
+    scenario("lab-freeze", freeze).long(),
+    scenario("lab-processes", processes).long(),
+    scenario("lab-disk", disk).long(),
+    scenario("lab-vrrp", vrrp).long(),
 ];
 
 const SETUP: Setup =

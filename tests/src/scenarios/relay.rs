@@ -22,7 +22,7 @@ use crate::wait::{equals, holds, wait_for};
 /// for which MariaDB has thrown acknowledged writes away (tests/broken/relay-log-without-name.patch).
 pub const SCENARIOS: &[Scenario] = &[
     protected("F21", "errant-write-active-dies-at-once", |pair| errant(pair, Duration::ZERO)),
-    protected("F21", "errant-write-active-dies-later", |pair| errant(pair, Duration::from_secs(5))),
+    protected("F21", "errant-write-active-dies-later", |pair| errant(pair, Duration::from_secs(5))).long(),
     protected("F21", "standby-database-restarted", |pair| {
         lost(pair, |node| {
             // The relay log holds what was acknowledged and not applied.

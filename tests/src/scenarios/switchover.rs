@@ -26,7 +26,7 @@ pub const SCENARIOS: &[Scenario] = &[
     protected("op", "switchover-killed-at-each-step", |pair| killed(pair, &GIVER, &TAKER)).long().within(LONG),
     protected("op", "switchover-active-dies", |pair| active_dies(pair, &["AwaitPeerServes"])),
     protected("op", "switchover-active-dies-at-each-step", |pair| active_dies(pair, &GIVER)).long().within(LONG),
-    protected("op", "switchover-standby-dies", standby_dies),
+    protected("op", "switchover-standby-dies", standby_dies).long(),
 ];
 
 const LONG: Duration = Duration::from_secs(900);
