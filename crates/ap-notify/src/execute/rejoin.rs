@@ -24,6 +24,9 @@ const TAIL_BYTES: u64 = 2 << 30;
 /// The peer tells what it saw at its last look at its database. A node that has
 /// just been replicating may have more than that, and no fork.
 const BEHIND: Duration = Duration::from_secs(1);
+/// What mariadb-binlog says when its files begin after the position, as they do once
+/// a copy of the peer's data was made: all of that server's in them lies beyond it.
+const BEGIN_LATER: &str = "missing data for domain";
 /// Pause between two questions.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -93,8 +96,13 @@ impl Node {
         let file = directory.join(format!("epoch-{}-{}.sql", self.state().epoch, ap_host::boottime().as_secs()));
         let out = fs::File::create(&file).with_context(|| format!("failed to make {}", file.display()))?;
         for part in tail {
-            let out = out.try_clone().with_context(|| format!("failed to write {}", file.display()))?;
-            if let Err(error) = print_binlog(&logs, part, out) {
+            let out = || out.try_clone().with_context(|| format!("failed to write {}", file.display()));
+            let mut printed = print_binlog(&logs, part, out()?);
+            if printed.as_ref().is_err_and(|error| error.to_string().contains(BEGIN_LATER)) {
+                let all = Part { after: String::new(), server: part.server };
+                printed = print_binlog(&logs, &all, out()?);
+            }
+            if let Err(error) = printed {
                 // The position lies in another file: the whole last file is kept instead.
                 log::warn!("{error:#}");
                 fs::copy(log, file.with_extension("binlog"))
