@@ -12,15 +12,11 @@ use crate::node::Node;
 use crate::pair::Pair;
 use crate::product::{ap_mode, show, wait_protected};
 use crate::scenario::Counts;
-use crate::wait::{holds, wait_for};
 
 /// Until a standby serves, whatever broke: keepalived's slowest check needs 3 s.
 const TAKEOVER: Duration = Duration::from_secs(15);
 /// The same, of a fault that is noticed at once or not at all.
 const QUICK: Duration = Duration::from_secs(3);
-
-/// A standby asks twice a second, and is told of a whole session by the next answer.
-const ASKED: u64 = 700;
 
 /// The active node and the standby of a running pair.
 pub fn roles(pair: &Pair) -> Result<(&Node, &Node)> {
@@ -163,10 +159,7 @@ pub fn ready(pair: &Pair) -> Result<(&Node, &Node)> {
     let (active, standby) = roles(pair)?;
     expect(pair, active, Is::Active)?;
     expect(pair, standby, Is::Standby)?;
-    wait_for("the standby to have asked since the session is whole", TAKEOVER, || {
-        let answer = show(active)?;
-        Ok(holds(answer.protected && answer.report.protected_ms >= ASKED))
-    })?;
+    wait_protected(active)?;
     Ok((active, standby))
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use ap_core::answer::Answer;
+use ap_core::mode::Role;
 
 use crate::command::Output;
 use crate::node::Node;
@@ -100,14 +101,23 @@ pub const PAIR: Setup = Setup {
 /// A session opens within a few questions.
 const PROTECTED: Duration = Duration::from_secs(20);
 
+/// A standby asks twice a second, and is told of a whole session by the next answer.
+const ASKED: u64 = 700;
+
 /// What a node says of itself.
 pub fn show(node: &Node) -> Result<Answer> {
     Ok(serde_json::from_str(&ap_mode(node, "show --json")?)?)
 }
 
-/// Waits until the node says that each acknowledged write is on both.
+/// Waits until the node says that each acknowledged write is on both, and, of an
+/// active, until its standby has asked since: only then may the standby take over.
 pub fn wait_protected(node: &Node) -> Result<()> {
-    wait_for("PROTECTED", PROTECTED, || Ok(holds(show(node)?.protected))).map(drop)
+    wait_for("PROTECTED", PROTECTED, || {
+        let answer = show(node)?;
+        let told = answer.role == Role::Standby || answer.report.protected_ms >= ASKED;
+        Ok(holds(answer.protected && told))
+    })
+    .map(drop)
 }
 
 /// `ap-mode start` on both nodes at rest, up to `(ap, ap)` and protected.

@@ -88,11 +88,14 @@ impl Node {
         })
     }
 
-    /// A session is whole.
+    /// A session is whole, and the standby says that it may take over: from here on
+    /// either machine may die.
     pub fn await_protection(&mut self) -> Result<()> {
         self.wait_until(PROTECTION, "a session was whole", |node| {
             node.protect();
-            Ok(node.active.as_ref().is_some_and(|active| active.protected()))
+            let Some(active) = node.active.as_ref().filter(|active| active.protected()) else { return Ok(false) };
+            let heard = &node.shared.facts().heard;
+            Ok(heard.asked > active.why().1 && heard.answer.as_ref().is_ok_and(|peer| peer.protected))
         })
     }
 
