@@ -123,9 +123,16 @@ impl Answer {
     }
 
     /// Whether it serves and is not about to leave: it holds the VIP, or gave it
-    /// up only because adverts of a higher priority arrived. Whoever does not hear
-    /// the adverts of such a node must not take over from it (F19).
+    /// up only because adverts of a higher priority arrived, or has not yet heard
+    /// from keepalived why it is gone. Whoever does not hear the adverts of such a
+    /// node must not take over from it (F19).
     pub fn holds_on(&self) -> bool {
-        self.serves() && (self.vip || self.vrrp == Some(Vrrp::Backup))
+        self.serves() && (self.vip || matches!(self.vrrp, Some(Vrrp::Backup | Vrrp::Master)))
+    }
+
+    /// Whether it is about to say something else, within milliseconds: keepalived
+    /// takes the VIP away before its word arrives, and sends priority 0 before that.
+    pub fn in_between(&self) -> bool {
+        self.vip || self.vrrp == Some(Vrrp::Master)
     }
 }

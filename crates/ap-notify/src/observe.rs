@@ -128,7 +128,8 @@ impl Node {
     }
 
     /// The peer, now. Before a promotion it is asked again while it is still
-    /// active and holds the VIP: priority 0 is sent before the VIP is gone.
+    /// active and has or had the VIP a moment ago: priority 0 is sent before the VIP
+    /// is gone, and the VIP is gone before ap-notify over there hears why.
     pub fn look_at_peer(&mut self, promoting: bool) {
         let begun = Instant::now();
         let deadline = if promoting { PROMOTE_ASK } else { self.config.pair.ask_timeout.get() };
@@ -144,8 +145,8 @@ impl Node {
                 facts.standby.word(answer.as_ref().ok(), &relay);
                 let leased = facts.standby.lease(asked, &facts.relay).is_ok();
                 let settled = match &answer {
-                    // With a lease nothing but the VIP is worth waiting for.
-                    Ok(answer) => answer.fenced || !answer.serves() || answer.solo || (leased && !answer.vip),
+                    // With a lease nothing but where the VIP went is worth waiting for.
+                    Ok(answer) => answer.fenced || !answer.serves() || answer.solo || (leased && !answer.in_between()),
                     Err(_) => true,
                 };
                 facts.heard = crate::shared::Heard { asked, answer };

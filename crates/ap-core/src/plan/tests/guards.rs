@@ -6,7 +6,7 @@ use crate::message::Verb;
 use crate::mode::Mode::{Ap, M, S};
 use crate::mode::Role::{Active, Standby};
 use crate::observed::{Gateway, Observed};
-use crate::plan::{Cause, Plan};
+use crate::plan::{Cause, Plan, Vrrp};
 
 fn refused(table: Vec<(Cause, Observed, &str, &str)>) {
     for (cause, observed, evidence, way) in table {
@@ -30,6 +30,8 @@ fn a_standby_that_may_not_promote_says_why_and_gives_the_vip_away() {
         (MASTER, standby().peer(|peer| peer.solo = true), "b acknowledges alone", "PROTECTED"),
         // F19
         (MASTER, standby().peer(|peer| peer.vip = true), "adverts do not arrive", "protocol 112"),
+        (MASTER, standby().peer(|peer| peer.vrrp = Some(Vrrp::Backup)), "adverts do not arrive", "protocol 112"),
+        (MASTER, standby().peer(|peer| peer.vrrp = Some(Vrrp::Master)), "adverts do not arrive", "protocol 112"),
         // F7
         (MASTER, standby().alone().but(|o| o.gateway = Gateway::Silent), "cut off", "mend the network"),
         (MASTER, standby().but(|o| o.cut_off = true), "cut off", "mend the network"),
