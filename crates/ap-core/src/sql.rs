@@ -152,6 +152,12 @@ pub fn start_replication() -> Vec<Sql> {
     vec!["START SLAVE".into()]
 }
 
+/// A transaction that changes nothing, and is written to the binary log, on a
+/// read-only server as well (FLUSH in MariaDB's documentation).
+pub fn begin_history() -> Vec<Sql> {
+    vec!["FLUSH USER_RESOURCES".into()]
+}
+
 /// Whether ordinary users may write.
 pub fn read_only(on: bool) -> Vec<Sql> {
     set_global("read_only", on)

@@ -58,6 +58,9 @@ pub enum Step {
     Confirm,
     /// Replication off and forgotten.
     EndReplication,
+    /// A first transaction of the pair's own, unless there is one: a binary log
+    /// without any cannot tell a copy from a stranger.
+    BeginHistory,
     /// No commit is acknowledged before the standby has it, or each at once.
     SemiSync(bool),
     /// `read_only` off.
@@ -140,6 +143,7 @@ impl Step {
             Self::Drain => one("WAIT  until all that was received is applied (MASTER_GTID_WAIT)".into()),
             Self::Confirm => one(format!("ASK   {peer}: a lease alive, or the word of a fenced active")),
             Self::EndReplication => sql(sql::stop_replication()),
+            Self::BeginHistory => sql(sql::begin_history()),
             Self::SemiSync(on) => sql(sql::semi_sync_master(*on)),
             Self::Writable => sql(sql::read_only(false)),
             Self::ReadOnly => sql(sql::read_only(true)),

@@ -161,6 +161,7 @@ impl World {
                 assert!(!self.sql || self.drained || alone, "G2: a relay log was thrown away");
                 (self.replica, self.io, self.sql, self.drained) = (false, false, false, true);
             }
+            Step::BeginHistory => {}
             Step::SemiSync(on) => self.semi_sync = *on,
             Step::ReadOnly => self.read_only = true,
             Step::Writable => {

@@ -108,6 +108,11 @@ impl Node {
         self.run_sql(&sql::semi_sync_slave(false), REPLICATION)
     }
 
+    /// A first transaction, unless there is one.
+    pub fn begin_history(&mut self) -> Result<()> {
+        if self.status()?.binlog_state.is_empty() { self.run_sql(&sql::begin_history(), REPLICATION) } else { Ok(()) }
+    }
+
     /// Semi-sync on the active's side.
     pub fn semi_sync(&mut self, on: bool) -> Result<()> {
         self.run_sql(&sql::semi_sync_master(on), REPLICATION)

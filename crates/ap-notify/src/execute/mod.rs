@@ -270,6 +270,7 @@ impl Node {
             Step::Confirm => self.confirm(),
             Step::EndReplication => self.end_replication(),
             Step::SemiSync(on) => self.semi_sync(*on),
+            Step::BeginHistory => self.begin_history(),
             Step::Writable => self.read_only(false),
             Step::ReadOnly => self.read_only(true),
             Step::CompareHistories => self.compare_histories(),

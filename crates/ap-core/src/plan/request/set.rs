@@ -107,7 +107,7 @@ pub fn s(request: &Request, o: &Observed) -> Plan {
             }
             let mut steps = fresh_stop(o);
             steps.extend([Step::UnitFiles(Mode::S), Step::Start(Service::Database), Step::EndReplication]);
-            steps.extend([Step::SemiSync(false), become_s]);
+            steps.extend([Step::SemiSync(false), Step::BeginHistory, become_s]);
             steps.extend(start_services(true));
             steps.extend([Step::Alert(forced(request, "standalone by an operator's word")), Step::Finish]);
             Plan::act("standalone", steps)
@@ -183,7 +183,7 @@ fn first_active(request: &Request, o: &Observed) -> Plan {
     }
     let mut steps = fresh_stop(o);
     steps.extend([Step::UnitFiles(Mode::Ap), Step::Start(Service::Database), Step::EndReplication]);
-    steps.push(Step::SemiSync(false));
+    steps.extend([Step::SemiSync(false), Step::BeginHistory]);
     steps.push(Step::Become { mode: Mode::Ap, role: Role::Active, epoch: next_epoch(request, o), solo: true });
     steps.extend(start_services(true));
     steps.push(Step::Finish);

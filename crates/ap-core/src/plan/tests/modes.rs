@@ -52,11 +52,12 @@ fn set_m() {
 
 #[test]
 fn set_s() {
-    let from_m = format!("files-s start-database EndReplication semi-sync-off s(active,2) {UP}");
+    let from_m = format!("files-s start-database EndReplication semi-sync-off BeginHistory s(active,2) {UP}");
     let forced = from_m.replace("s(active,2)", "s(active,1001)");
     let from_standby =
         format!("start-database StopReceiving Drain s(active,2) EndReplication semi-sync-off files-s {UP}");
-    let first_fresh = format!("{DOWN} files-s start-database EndReplication semi-sync-off s(active,1) {UP}");
+    let first_fresh =
+        format!("{DOWN} files-s start-database EndReplication semi-sync-off BeginHistory s(active,1) {UP}");
     let handed_over = node(Ap, Standby, false).peer(|peer| (peer.mode, peer.vip, peer.writable) = (M, false, None));
     let start = format!("start-database semi-sync-off {UP}");
     let disabled = node(S, Active, false).units(|units| units.start.file = "disabled".into());
@@ -95,7 +96,8 @@ fn set_ap() {
     let fenced = serving(node(M, Active, false)).but(|o| o.state.fenced = true);
     let reconnects = node(S, Active, false).peer(|peer| peer.replicating = false);
     let fresh_join = format!("{DOWN} {}", join("start-database"));
-    let fresh_first = format!("{DOWN} files-ap start-database EndReplication semi-sync-off ap(active,1,solo) {UP}");
+    let fresh_first =
+        format!("{DOWN} files-ap start-database EndReplication semi-sync-off BeginHistory ap(active,1,solo) {UP}");
     check(vec![
         ("m", serving(node(M, Standby, false)), ask(set(Ap)), &join("start-database")),
         ("m, fenced", fenced.clone(), ask(set(Ap)), &join("StartTruncating")),
