@@ -18,6 +18,7 @@ mod flaps;
 mod fork;
 mod freeze;
 mod gateway;
+mod guide;
 mod hooks;
 mod input;
 mod install;
@@ -64,6 +65,7 @@ pub fn all() -> Vec<Scenario> {
         gateway::SCENARIOS,
         isolation::SCENARIOS,
         keepalived::SCENARIOS,
+        guide::SCENARIOS,
         hooks::SCENARIOS,
         input::SCENARIOS,
         install::SCENARIOS,
