@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use ap_core::config::Config;
 use ap_core::exit::Exit;
 
 use crate::cli::Context;
@@ -65,7 +66,7 @@ pub fn run(context: &Context, args: Args) -> Result<Exit> {
         data_if_any(&diff::unified(&change.path.display().to_string(), change.old.as_deref(), change.new.as_deref()))?;
     }
     if here {
-        test_keepalived(&wanted, &config.keepalived.config)?;
+        test_keepalived(&wanted, config)?;
     }
     if here && config.database.credentials.exists() {
         accounts::credentials(config)?;
@@ -89,8 +90,13 @@ fn data_if_any(text: &str) -> std::io::Result<()> {
     if text.is_empty() { Ok(()) } else { data(text) }
 }
 
-fn test_keepalived(wanted: &[Rendered], path: &Path) -> Result<()> {
-    wanted.iter().find(|file| file.path == path).map_or(Ok(()), |file| host::test_keepalived(&file.text))
+/// Before anything is written, so that a refusal leaves nothing behind. keepalived of
+/// Debian 13 (2.3.3) looks for the directory of a `track_file` even in a test, and ours
+/// comes only with what is written: for the test the files lie in one that is there.
+fn test_keepalived(wanted: &[Rendered], config: &Config) -> Result<()> {
+    let Some(file) = wanted.iter().find(|file| file.path == config.keepalived.config) else { return Ok(()) };
+    let fault = config.run_dir().join("fault").display().to_string();
+    host::test_keepalived(&file.text.replace(&format!("\"{fault}/"), "\"/run/"))
 }
 
 /// Says of each file that somebody else wrote what can be done about it.
