@@ -110,9 +110,10 @@ impl Step {
             Self::Fault(fault, on) => one(format!("WRITE {}: {}", config.fault_file(*fault).display(), u8::from(*on))),
             Self::FenceDatabase => one(format!("UNIT  SIGKILL to all of {}", unit(Service::Database))),
             Self::Start(service) => one(format!("UNIT  StartUnit {}", unit(*service))),
-            Self::StartTruncating => {
-                one(format!("UNIT  StartUnit {} with --init-rpl-role=SLAVE", unit(Service::Database)))
-            }
+            Self::StartTruncating => one(format!(
+                "UNIT  StartUnit {} with --init-rpl-role=SLAVE (MariaDB before 10.6.19: plainly)",
+                unit(Service::Database)
+            )),
             Self::Stop(service) => one(format!("UNIT  StopUnit {}", unit(*service))),
             Self::UnitFiles(mode) => {
                 let services = [Service::Database, Service::Api, Service::Keepalived].map(unit).join(" ");

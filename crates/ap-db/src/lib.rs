@@ -15,4 +15,4 @@ mod version;
 pub use credentials::Credentials;
 pub use database::{Database, ServerError};
 pub use mariadb::MariaDb;
-pub use version::check_version;
+pub use version::{Release, check_version};

@@ -51,6 +51,8 @@ codes! {
         "what is filtered is missing on the survivor"
     LOCAL_ONLY "AP060" Critical "the database listens on loopback only"
         "the standby cannot replicate: no protection"
+    NO_TAKING_BACK "AP061" Warning "MariaDB cannot take back what was never acknowledged"
+        "a node that fails while commits wait comes back only with a copy of all data (F1, F2)"
 }
 
 /// The variables that are looked at.
@@ -103,6 +105,13 @@ pub fn check(facts: &Facts, found: &mut Findings) {
                 accounts(facts, server, found);
             }
             contents(server, found);
+            found.need(
+                ap_db::Release::find(&server.version).is_some_and(ap_db::Release::takes_back),
+                &NO_TAKING_BACK,
+                format!("this is {}", server.version),
+                "upgrade to MariaDB 10.6.19, 10.11.9, 11.4.3 or later; until then, where ap-mode set ap is refused: \
+                 ap-mode set ap --reseed",
+            );
         }
         Err(error) if facts.started() => {
             let unit = &facts.config.database.unit;

@@ -52,7 +52,7 @@ pub fn answer(host: &str, role: Role, config: &str) -> Answer {
         vip: active,
         gateway: Gateway::Answers,
         writable: Some(active),
-        db_version: "10.11.6-MariaDB".into(),
+        db_version: "10.11.19-MariaDB".into(),
         binlog_pos: Default::default(),
         slave_pos: Default::default(),
         io_pos: Default::default(),
@@ -106,12 +106,12 @@ fn server() -> Server {
     variables.insert("rpl_semi_sync_master_timeout".into(), FOREVER_MS.to_string());
     let grant = |rights: Vec<String>| Ok(vec![format!("GRANT {} ON *.* TO `x`@`y`", rights.join(", "))]);
     Server {
-        version: "10.11.6-MariaDB-0+deb12u1".into(),
+        version: "10.11.19-MariaDB-0+deb12u1".into(),
         variables,
         replicas: 1,
         grants: vec![
-            (Whose::Local, "'ap'@'localhost'".into(), grant(local_rights(101_106))),
-            (Whose::Replication, "'ap-repl'@'192.0.2.11'".into(), grant(replication_rights(101_106))),
+            (Whose::Local, "'ap'@'localhost'".into(), grant(local_rights(101_119))),
+            (Whose::Replication, "'ap-repl'@'192.0.2.11'".into(), grant(replication_rights(101_119))),
         ],
         unbound: Vec::new(),
         not_innodb: Vec::new(),
@@ -305,6 +305,7 @@ const BREAKS: &[Break] = &[
     ("AP059", |f| option(f, "binlog_ignore_db", "demo")),
     ("AP059", |f| set(f, "replicate_do_db", "demo")),
     ("AP060", |f| option(f, "bind_address", "127.0.0.1")),
+    ("AP061", |f| db(f).version = "10.11.6-MariaDB-0+deb12u1".into()),
     ("AP070", |f| f.units = Err("no answer".into())),
     ("AP071", |f| on(f, "demo-api.service", |unit| *unit = Unit { load: "not-found".into(), ..Unit::default() })),
     ("AP072", |f| on(f, "mariadb.service", |unit| unit.file = "enabled".into())),

@@ -6,13 +6,17 @@
 //! - `fence.rs`: the command that switches the other machine off.
 //! - `wait.rs`: for the peer, for protection.
 //! - `relay.rs`: keeps relay logs that could not be applied.
-//! - `rejoin.rs`: truncating, comparing histories, reseeding.
+//! - `rejoin.rs`: truncating, comparing histories.
+//! - `binlog.rs`, `server.rs`: the server's binary log, settings and release, while it is off.
+//! - `reseed.rs`: the peer's data instead of the own.
 
+mod binlog;
 mod data;
 pub mod fence;
 mod rejoin;
 mod relay;
 mod reseed;
+mod server;
 mod units;
 mod wait;
 

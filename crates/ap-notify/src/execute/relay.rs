@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use super::rejoin::data_directory;
+use super::server::data_directory;
 use crate::node::Node;
 
 /// This many sets are kept, the newest.

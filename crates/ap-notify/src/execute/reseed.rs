@@ -14,7 +14,7 @@ use ap_core::message::Reply;
 use ap_core::mode::Service;
 use ap_core::sql::{Account, create_accounts};
 
-use super::rejoin::data_directory;
+use super::server::data_directory;
 use crate::node::Node;
 use crate::store::remove_if_there;
 
