@@ -10,8 +10,9 @@ use crate::clients::Clients;
 use crate::expect::{Is, expect};
 use crate::node::Node;
 use crate::pair::Pair;
-use crate::product::{ap_mode, show, wait_protected};
+use crate::product::{ap_mode, ask, show, wait_protected};
 use crate::scenario::Counts;
+use crate::tail::Tail;
 
 /// Until a standby serves, whatever broke: keepalived's slowest check needs 3 s.
 const TAKEOVER: Duration = Duration::from_secs(15);
@@ -207,10 +208,25 @@ pub fn endured(pair: &Pair, disturb: impl FnOnce(&Node) -> Result<()>) -> Result
     Ok(Counts { outage: Some(outage), note: "no failover".to_owned(), ..story.end()? })
 }
 
+/// What a refusal says where MariaDB's release is the reason (Debian 11).
+const CANNOT: &str = "cannot take back what was never acknowledged";
+
+/// `set ap` on the node that failed. Where its MariaDB cannot take back what was never
+/// acknowledged, it may be refused; it then says so, has saved what it gives up, and
+/// comes back with a copy.
+fn rejoin(node: &Node) -> Result<()> {
+    let output = ask(node, "set ap")?;
+    if output.code != 1 || !output.stderr.contains(CANNOT) {
+        return output.success().map(drop).with_context(|| format!("ap-mode set ap on {}", node.name()));
+    }
+    ensure!(!Tail::named_in(&output.stderr, node)?.gtids().is_empty(), "an empty tail is kept: {}", output.stderr);
+    ap_mode(node, "set ap --reseed").map(drop)
+}
+
 /// From `(m, s)` to `(ap, ap)`: the operator's two commands.
 pub fn way_back(pair: &Pair, survivor: &Node) -> Result<()> {
     let failed = pair.peer(survivor);
-    ap_mode(failed, "set ap")?;
+    rejoin(failed)?;
     ap_mode(survivor, "set ap")?;
     wait_protected(survivor)?;
     wait_protected(failed)?;

@@ -17,6 +17,7 @@ pub mod http;
 pub mod lab;
 pub mod leftovers;
 pub mod machine;
+pub mod matrix;
 pub mod node;
 pub mod options;
 pub mod pair;

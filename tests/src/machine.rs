@@ -16,15 +16,19 @@ pub fn describe(base: &Path) -> String {
     let memory: u64 = memory.unwrap_or(0) / 1_048_576;
     let load = read("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned();
     let kernel = read("/proc/sys/kernel/osrelease").trim().to_owned();
-    let status = fs::read_to_string(base.join("var/lib/dpkg/status")).unwrap_or_default();
-    let release = |package: &str| format!("{package} {}", version(&status, package).unwrap_or("?"));
+    let releases = releases(base).map(|(package, version)| format!("{package} {version}")).join(", ");
     format!(
         "{date}, {cores} x {model}, {memory} GiB, Linux {kernel}, load {load} at the start\n\
-         nodes: {}, {}, {}",
-        release("keepalived"),
-        release("mariadb-server"),
-        release("systemd")
+         nodes: {releases}"
     )
+}
+
+/// What the nodes are made of, as far as this project depends on it: packages and
+/// their versions.
+pub fn releases(base: &Path) -> [(&'static str, String); 3] {
+    let status = fs::read_to_string(base.join("var/lib/dpkg/status")).unwrap_or_default();
+    ["keepalived", "mariadb-server", "systemd"]
+        .map(|package| (package, version(&status, package).unwrap_or("?").to_owned()))
 }
 
 /// The value behind a key at the beginning of a line.

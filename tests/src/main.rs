@@ -10,8 +10,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use ap_lab::leftovers::Owner;
 use ap_lab::runner::Runner;
-use ap_lab::{Lab, Options, Pair, bench, evidence, leftovers, machine, product, scenarios, soak};
+use ap_lab::{Lab, Options, Pair, Scenario, bench, evidence, leftovers, machine, matrix, product, scenarios, soak};
 use clap::{Args, Parser, Subcommand};
+
+/// Where scripts/package puts them.
+const PACKAGES: &str = "target/debian";
 
 /// Where evidence of failures goes.
 const EVIDENCE: &str = "target/lab";
@@ -31,6 +34,8 @@ struct Cli {
 enum Action {
     /// Run scenarios and say which passed.
     Test(Test),
+    /// Run the scenarios marked for it on each of these releases of Debian.
+    Matrix(Matrix),
     /// Set up a pair, break it five ways, and show what clients saw.
     Demo(Demo),
     /// Measure what failovers and checks cost.
@@ -54,7 +59,7 @@ enum Action {
 #[derive(Args)]
 struct Source {
     /// Directory of the packages to install, as scripts/package makes them.
-    #[arg(long, default_value = "target/debian")]
+    #[arg(long, default_value = PACKAGES)]
     packages: PathBuf,
     /// Debian release of the nodes, as scripts/prepare built it.
     #[arg(long, default_value = "bookworm")]
@@ -79,6 +84,16 @@ struct Test {
     repeat: usize,
     /// Parts of names, or faults such as F3; naming one runs it without --full.
     filter: Vec<String>,
+}
+
+#[derive(Args)]
+struct Matrix {
+    /// Directory of the packages to install, as scripts/package makes them.
+    #[arg(long, default_value = PACKAGES)]
+    packages: PathBuf,
+    /// Debian releases of the nodes, as scripts/prepare built them.
+    #[arg(required = true)]
+    suites: Vec<String>,
 }
 
 #[derive(Args)]
@@ -131,6 +146,7 @@ fn main() -> ExitCode {
 fn run(action: Action) -> Result<bool> {
     match action {
         Action::Test(test) => run_test(&test),
+        Action::Matrix(matrix) => run_matrix(matrix),
         Action::Demo(demo) => run_demo(&demo),
         Action::Bench(bench) => {
             bench::run(&bench.options, &|variant| variant_of(&bench.source, variant), &mut stdout())
@@ -150,12 +166,11 @@ fn run(action: Action) -> Result<bool> {
 }
 
 fn run_test(test: &Test) -> Result<bool> {
-    let mut chosen: Vec<_> = scenarios::all()
+    let chosen = scenarios::all()
         .into_iter()
         .filter(|s| s.matches(&test.filter) && (s.default || test.full || !test.filter.is_empty()))
         .collect();
-    // Those that hand a running pair on, one after the other.
-    chosen.sort_by_key(|scenario| (scenario.setup.name, scenario.begin));
+    let chosen = scenarios::in_order(chosen);
     let mut out = stdout();
     if chosen.is_empty() {
         bail!("no scenario matches {}", test.filter.join(" "));
@@ -167,7 +182,17 @@ fn run_test(test: &Test) -> Result<bool> {
         return Ok(true);
     }
     let chosen = chosen.repeat(test.repeat);
-    Runner::new(lab(&test.source)?, &test.evidence).run(&chosen, &mut out)
+    let done = Runner::new(lab(&test.source)?, &test.evidence).run(&chosen, &mut out)?;
+    Ok(done.iter().all(|done| done.result.is_ok()))
+}
+
+fn run_matrix(matrix: Matrix) -> Result<bool> {
+    let Matrix { packages, suites } = matrix;
+    let run = |suite: &str, chosen: &[Scenario], out: &mut dyn Write| {
+        let source = Source { packages: packages.clone(), suite: suite.to_owned() };
+        Runner::new(lab(&source)?, &Path::new(EVIDENCE).join(suite)).run(chosen, out)
+    };
+    matrix::run(&suites, root_of, run, &mut stdout())
 }
 
 fn bring_up(up: &Up) -> Result<bool> {
@@ -252,6 +277,10 @@ fn lab(source: &Source) -> Result<Lab> {
 
 /// A lab whose nodes have more installed than usual.
 fn variant_of(source: &Source, variant: &str) -> Result<Lab> {
-    let cache = std::env::var_os("AP_LAB_CACHE").unwrap_or_else(|| "/var/cache/ap-lab".into());
-    Lab::new(&PathBuf::from(cache).join(format!("{}{variant}", source.suite)), source.packages.clone())
+    Lab::new(&root_of(&format!("{}{variant}", source.suite)), source.packages.clone())
+}
+
+/// The root file system of a release, where scripts/prepare built it.
+fn root_of(suite: &str) -> PathBuf {
+    PathBuf::from(std::env::var_os("AP_LAB_CACHE").unwrap_or_else(|| "/var/cache/ap-lab".into())).join(suite)
 }

@@ -29,10 +29,14 @@ pub struct Runner {
     running: Option<(&'static str, Arc<Pair>)>,
 }
 
-struct Done {
-    scenario: Scenario,
-    took: Duration,
-    result: Result<Counts>,
+/// A scenario that ran.
+pub struct Done {
+    /// Which.
+    pub scenario: Scenario,
+    /// How long it took, boot included.
+    pub took: Duration,
+    /// What it counted, or why it failed.
+    pub result: Result<Counts>,
 }
 
 impl Runner {
@@ -66,8 +70,8 @@ impl Runner {
         }
     }
 
-    /// Runs all of `scenarios`. Returns whether all passed.
-    pub fn run(&mut self, scenarios: &[Scenario], out: &mut dyn Write) -> Result<bool> {
+    /// Runs all of `scenarios`. Returns what came out, one of each.
+    pub fn run(&mut self, scenarios: &[Scenario], out: &mut dyn Write) -> Result<Vec<Done>> {
         let begun = Instant::now();
         let machine = machine::describe(self.lab.base());
         let mut results = Vec::new();
@@ -89,7 +93,7 @@ impl Runner {
         let failed = results.iter().filter(|done| done.result.is_err()).count();
         writeln!(out, "\ntook {:.0} s", begun.elapsed().as_secs_f64())?;
         writeln!(out, "{} passed, {failed} failed", results.len() - failed)?;
-        Ok(failed == 0)
+        Ok(results)
     }
 
     fn run_one(&mut self, scenario: &Scenario) -> Result<Counts> {

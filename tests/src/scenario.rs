@@ -52,6 +52,8 @@ pub struct Scenario {
     pub fault: &'static str,
     /// Whether it runs without `--full`.
     pub default: bool,
+    /// Whether it runs on every supported release of Debian; see `matrix.rs`.
+    pub matrix: bool,
     /// Hard limit for the whole of it, boot included.
     pub timeout: Duration,
     /// What is on the nodes' disks.
@@ -76,7 +78,16 @@ pub const fn protected(fault: &'static str, name: &'static str, run: fn(&Pair) -
 
 /// A scenario on the usual pair, just booted and at rest.
 pub const fn booted(fault: &'static str, name: &'static str, run: fn(&Pair) -> Result<Counts>) -> Scenario {
-    Scenario { name, fault, default: true, timeout: Duration::from_secs(180), setup: &PAIR, begin: Begin::Booted, run }
+    Scenario {
+        name,
+        fault,
+        default: true,
+        matrix: false,
+        timeout: Duration::from_secs(180),
+        setup: &PAIR,
+        begin: Begin::Booted,
+        run,
+    }
 }
 
 impl Scenario {
@@ -84,6 +95,12 @@ impl Scenario {
     #[must_use]
     pub const fn long(self) -> Self {
         Self { default: false, ..self }
+    }
+
+    /// Also on every supported release of Debian.
+    #[must_use]
+    pub const fn matrix(self) -> Self {
+        Self { matrix: true, ..self }
     }
 
     /// With another limit for the whole of it.

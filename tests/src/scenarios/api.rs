@@ -11,8 +11,9 @@ use crate::scenario::{Scenario, protected};
 pub const SCENARIOS: &[Scenario] = &[
     protected("F4", "api-crash", |pair| {
         leaves(pair, |node| node.signal_unit(UNIT, Signal::SIGKILL).map(drop), nothing)
-    }),
-    protected("F4", "api-restart", |pair| endured(pair, restart)),
+    })
+    .matrix(),
+    protected("F4", "api-restart", |pair| endured(pair, restart)).matrix(),
     // Counts as down only after the restart grace.
     protected("F4", "api-stop", |pair| leaves(pair, stop, nothing)).long(),
     protected("F4", "api-hung", |pair| leaves(pair, |node| node.signal_unit(UNIT, Signal::SIGSTOP).map(drop), nothing))

@@ -16,21 +16,24 @@ use crate::scenario::{Counts, Scenario, protected};
 
 /// Scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
-    protected("op", "check-of-a-pair", healthy),
+    protected("op", "check-of-a-pair", healthy).matrix(),
     protected("op", "check-keepalived", keepalived),
     protected("op", "check-database", database),
     protected("op", "check-the-way", way),
 ];
 
-/// OK on both nodes, in every form.
+/// OK on both nodes, in every form. Where MariaDB cannot take back what was never
+/// acknowledged, as that of Debian 11, a warning says so, and nothing else is found.
 fn healthy(pair: &Pair) -> Result<Counts> {
     let mut longest = Duration::ZERO;
     for node in pair.nodes() {
+        let old = node.sql("SELECT version()")?.starts_with("10.5.");
+        let (code, word, codes): (_, _, &[&str]) = if old { (1, "WARNING", &["AP061"]) } else { (0, "OK", &[]) };
         let begun = std::time::Instant::now();
-        finds(node, &[])?;
+        finds(node, codes)?;
         longest = longest.max(begun.elapsed());
         let output = node.sh("ap-mode check", Duration::from_secs(20))?;
-        ensure!(output.code == 0 && output.stdout.starts_with(&format!("OK: {}: ", node.name())), "{output:?}");
+        ensure!(output.code == code && output.stdout.starts_with(&format!("{word}: {}: ", node.name())), "{output:?}");
         ensure!(output.stderr.is_empty(), "{output:?}");
         let agent =
             node.sh("setpriv --reuid=65534 --regid=65534 --clear-groups ap-mode check", Duration::from_secs(20))?;

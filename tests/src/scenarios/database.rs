@@ -17,8 +17,9 @@ use crate::wait::{holds, wait_for};
 pub const SCENARIOS: &[Scenario] = &[
     protected("F5", "database-crash", |pair| {
         leaves(pair, |node| node.signal_unit(UNIT, Signal::SIGKILL).map(drop), nothing)
-    }),
-    protected("F5", "database-restart", |pair| endured(pair, restart)),
+    })
+    .matrix(),
+    protected("F5", "database-restart", |pair| endured(pair, restart)).matrix(),
     // Counts as down only after the restart grace.
     protected("F5", "database-stop", |pair| leaves(pair, stop, nothing)).long(),
     protected("F5", "database-hung", |pair| {

@@ -35,6 +35,7 @@ const fn scenario(name: &'static str, run: fn(&Pair) -> Result<Counts>) -> Scena
         name,
         fault: "lab",
         default: true,
+        matrix: false,
         timeout: Duration::from_secs(120),
         setup: &SETUP,
         begin: Begin::Booted,

@@ -92,3 +92,9 @@ pub fn all() -> Vec<Scenario> {
     ]
     .concat()
 }
+
+/// Those that hand a running pair on, one after the other.
+pub fn in_order(mut chosen: Vec<Scenario>) -> Vec<Scenario> {
+    chosen.sort_by_key(|scenario| (scenario.setup.name, scenario.begin));
+    chosen
+}

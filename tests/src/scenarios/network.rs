@@ -13,7 +13,7 @@ use crate::scenario::{Counts, Scenario, protected};
 
 /// Scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
-    protected("F2", "nic-cable", |pair| cut(pair, Node::cut_cable, Node::plug_cable)),
+    protected("F2", "nic-cable", |pair| cut(pair, Node::cut_cable, Node::plug_cable)).matrix(),
     protected("F2", "nic-link-down", |pair| cut(pair, Node::link_down, Node::link_up)).long(),
     // keepalived stays MASTER, deaf: only the NIC check sees it (facts).
     protected("F2", "nic-address-removed", |pair| {

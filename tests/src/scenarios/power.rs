@@ -8,4 +8,5 @@ use crate::scenario::{Scenario, protected};
 pub const SCENARIOS: &[Scenario] = &[protected("F1", "power-off", |pair| {
     // Power comes back: it boots, starts nothing, and records `m`.
     failover(pair, Node::power_off, |node| node.power_on().map(drop))
-})];
+})
+.matrix()];

@@ -20,7 +20,7 @@ use ap_core::mode::{Mode, Role, Vrrp};
 
 /// Scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
-    protected("op", "switchover", there_and_back),
+    protected("op", "switchover", there_and_back).matrix(),
     protected("op", "switchover-refused", refused),
     protected("op", "switchover-killed", |pair| killed(pair, &["RecordFenced", "Follow"], &["Drain"])),
     protected("op", "switchover-killed-at-each-step", |pair| killed(pair, &GIVER, &TAKER)).long().within(LONG),
