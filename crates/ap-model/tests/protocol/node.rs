@@ -132,7 +132,9 @@ impl Node {
             grant: if state.fenced { state.granted.as_deref().map_or(0, number) } else { self.grant },
             lease: self.standby.claims(NOW),
             relay: self.relay,
-            vrrp: self.vrrp,
+            // A MASTER without its VIP is left alone out of care for its clients; what
+            // is proven here does not lean on that, and meets a promotion all the same.
+            vrrp: self.vrrp.filter(|vrrp| self.vip || *vrrp != Vrrp::Master),
             vip: self.vip,
             gateway: self.gateway,
             writable: self.db.up.then_some(!self.db.read_only),
