@@ -56,7 +56,16 @@ const SYSTEMD: Support = Support {
     said: "deadline",
 };
 const READ_ONLY: Support = Support {
-    take: |node| node.run("mount --bind /var/lib/ap /var/lib/ap; mount -o remount,bind,ro /var/lib/ap").map(drop),
+    // Made read-only before it is put in place: a mount reaches the mount namespace
+    // of ap-notify's sandbox, a change of a bind mount's flags does not. A file
+    // system that turns read-only does so in all of them.
+    take: |node| {
+        node.run(
+            "mkdir -p /run/lab-ro; mount --bind /var/lib/ap /run/lab-ro; mount --make-private /run/lab-ro; \
+             mount -o remount,bind,ro /run/lab-ro; mount --bind /run/lab-ro /var/lib/ap; umount /run/lab-ro",
+        )
+        .map(drop)
+    },
     give: |node| node.run("umount /var/lib/ap").map(drop),
     said: "Read-only file system",
 };

@@ -36,6 +36,7 @@ mod power;
 mod relay;
 mod reseed;
 mod round;
+mod sandbox;
 mod stale;
 mod standalone;
 mod standby;
@@ -82,6 +83,7 @@ pub fn all() -> Vec<Scenario> {
         relay::SCENARIOS,
         reseed::SCENARIOS,
         round::SCENARIOS,
+        sandbox::SCENARIOS,
         crate::soak::SCENARIOS,
         stale::SCENARIOS,
         standby::SCENARIOS,
