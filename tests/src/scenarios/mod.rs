@@ -37,6 +37,7 @@ mod relay;
 mod reseed;
 mod round;
 mod sandbox;
+mod secrets;
 mod stale;
 mod standalone;
 mod standby;
@@ -84,6 +85,7 @@ pub fn all() -> Vec<Scenario> {
         reseed::SCENARIOS,
         round::SCENARIOS,
         sandbox::SCENARIOS,
+        secrets::SCENARIOS,
         crate::soak::SCENARIOS,
         stale::SCENARIOS,
         standby::SCENARIOS,
