@@ -83,7 +83,7 @@ fn fail(pair: &Pair, number: usize, failure: &Failure, out: &mut dyn Write) -> R
         active.name(),
         standby.name(),
         modes(pair),
-        back.as_secs_f64()
+        back.took.as_secs_f64()
     )?;
     let counts = story.end()?;
     writeln!(out, "   {} writes acknowledged, {} of them missing", counts.acknowledged, counts.missing)?;

@@ -1,6 +1,7 @@
 //! The story most scenarios tell: a protected pair, a fault on its active node,
 //! the standby serving, and the manual way back.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -27,6 +28,21 @@ pub fn roles(pair: &Pair) -> Result<(&Node, &Node)> {
         }
     }
     bail!("neither node serves")
+}
+
+/// How a way back went.
+pub struct Back {
+    /// The time it took.
+    pub took: Duration,
+    /// Whether the data of the node that failed had to be copied.
+    copied: bool,
+}
+
+impl fmt::Display for Back {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let copied = if self.copied { ", by a copy" } else { "" };
+        write!(f, "way back {:.1} s{copied}", self.took.as_secs_f64())
+    }
 }
 
 /// A failover, told chapter by chapter.
@@ -141,11 +157,11 @@ impl<'a> Failover<'a> {
         expect(self.pair, self.survivor, Is::Alone)
     }
 
-    /// From `(m, s)` to `(ap, ap)` by the operator's two commands. Returns the time it took.
-    pub fn way_back(&self) -> Result<Duration> {
+    /// From `(m, s)` to `(ap, ap)` by the operator's two commands.
+    pub fn way_back(&self) -> Result<Back> {
         let begun = Instant::now();
-        way_back(self.pair, self.survivor)?;
-        Ok(begun.elapsed())
+        let copied = come_back(self.pair, self.survivor)?;
+        Ok(Back { took: begun.elapsed(), copied })
     }
 
     /// Stops the clients and compares what they were told with what the survivor
@@ -174,8 +190,7 @@ pub fn failover(
     let outage = story.strike(fault)?;
     story.mend(mend)?;
     let back = story.way_back()?;
-    let note = format!("way back {:.1} s", back.as_secs_f64());
-    Ok(Counts { outage: Some(outage), note, ..story.end()? })
+    Ok(Counts { outage: Some(outage), note: back.to_string(), ..story.end()? })
 }
 
 /// As [`failover`], with a node that stays powered and must have left before it is mended.
@@ -196,7 +211,7 @@ pub fn either(pair: &Pair, fault: impl FnOnce(&Node) -> Result<()>) -> Result<Co
     let (outage, left) = story.either(fault)?;
     let mut note = "no failover".to_owned();
     if left {
-        note = format!("way back {:.1} s", story.way_back()?.as_secs_f64());
+        note = story.way_back()?.to_string();
     }
     Ok(Counts { outage: Some(outage), note, ..story.end()? })
 }
@@ -213,23 +228,29 @@ const CANNOT: &str = "cannot take back what was never acknowledged";
 
 /// `set ap` on the node that failed. Where its MariaDB cannot take back what was never
 /// acknowledged, it may be refused; it then says so, has saved what it gives up, and
-/// comes back with a copy.
-fn rejoin(node: &Node) -> Result<()> {
+/// comes back with a copy. Returns whether it did.
+fn rejoin(node: &Node) -> Result<bool> {
     let output = ask(node, "set ap")?;
     if output.code != 1 || !output.stderr.contains(CANNOT) {
-        return output.success().map(drop).with_context(|| format!("ap-mode set ap on {}", node.name()));
+        return output.success().map(|_| false).with_context(|| format!("ap-mode set ap on {}", node.name()));
     }
     ensure!(!Tail::named_in(&output.stderr, node)?.gtids().is_empty(), "an empty tail is kept: {}", output.stderr);
-    ap_mode(node, "set ap --reseed").map(drop)
+    ap_mode(node, "set ap --reseed").map(|_| true)
 }
 
 /// From `(m, s)` to `(ap, ap)`: the operator's two commands.
 pub fn way_back(pair: &Pair, survivor: &Node) -> Result<()> {
+    come_back(pair, survivor).map(drop)
+}
+
+/// The same. Returns whether the failed node's data had to be copied.
+fn come_back(pair: &Pair, survivor: &Node) -> Result<bool> {
     let failed = pair.peer(survivor);
-    rejoin(failed)?;
+    let copied = rejoin(failed)?;
     ap_mode(survivor, "set ap")?;
     wait_protected(survivor)?;
     wait_protected(failed)?;
     expect(pair, survivor, Is::Active)?;
-    expect(pair, failed, Is::Standby)
+    expect(pair, failed, Is::Standby)?;
+    Ok(copied)
 }

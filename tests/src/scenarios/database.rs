@@ -57,8 +57,7 @@ fn disk_full(pair: &Pair) -> Result<Counts> {
     })?;
     story.mend(Node::free_disk)?;
     let back = story.way_back()?;
-    let note = format!("way back {:.1} s", back.as_secs_f64());
-    Ok(Counts { outage: Some(outage), note, ..story.end()? })
+    Ok(Counts { outage: Some(outage), note: back.to_string(), ..story.end()? })
 }
 
 /// A program that opens connections and never closes them.

@@ -83,6 +83,5 @@ fn real(pair: &Pair) -> Result<Counts> {
     toggle(story.survivor)?;
     expect(pair, story.survivor, Is::Alone)?;
     let back = story.way_back()?;
-    let note = format!("way back {:.1} s", back.as_secs_f64());
-    Ok(Counts { outage: Some(outage), note, ..story.end()? })
+    Ok(Counts { outage: Some(outage), note: back.to_string(), ..story.end()? })
 }

@@ -71,7 +71,7 @@ fn active_frozen(pair: &Pair, seconds: u64) -> Result<Counts> {
     sleep(Duration::from_secs(seconds).saturating_sub(begun.elapsed()));
     story.mend(Node::thaw)?;
     let back = story.way_back()?;
-    Ok(Counts { outage: Some(outage), note: format!("way back {:.1} s", back.as_secs_f64()), ..story.end()? })
+    Ok(Counts { outage: Some(outage), note: back.to_string(), ..story.end()? })
 }
 
 /// Thawed where it reaches nobody, it fences itself all the same.

@@ -32,7 +32,7 @@ fn active_isolated(pair: &Pair) -> Result<Counts> {
     expect(pair, story.failed, Is::RestingActive)?;
     story.mend(Node::rejoin)?;
     let back = story.way_back()?;
-    Ok(Counts { outage: Some(outage), note: format!("way back {:.1} s", back.as_secs_f64()), ..story.end()? })
+    Ok(Counts { outage: Some(outage), note: back.to_string(), ..story.end()? })
 }
 
 /// The standby hears no adverts any more, becomes MASTER for keepalived, and

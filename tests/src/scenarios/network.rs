@@ -40,8 +40,7 @@ fn cut(pair: &Pair, fault: impl FnOnce(&Node) -> Result<()>, mend: impl FnOnce(&
         mend(node)
     })?;
     let back = story.way_back()?;
-    let note = format!("way back {:.1} s", back.as_secs_f64());
-    Ok(Counts { outage: Some(outage), note, ..story.end()? })
+    Ok(Counts { outage: Some(outage), note: back.to_string(), ..story.end()? })
 }
 
 fn own(node: &Node) -> String {
