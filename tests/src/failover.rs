@@ -231,10 +231,10 @@ const CANNOT: &str = "cannot take back what was never acknowledged";
 /// comes back with a copy. Returns whether it did.
 fn rejoin(node: &Node) -> Result<bool> {
     let output = ask(node, "set ap")?;
-    if output.code != 1 || !output.stderr.contains(CANNOT) {
+    if output.code != 1 || !output.stdout.contains(CANNOT) {
         return output.success().map(|_| false).with_context(|| format!("ap-mode set ap on {}", node.name()));
     }
-    ensure!(!Tail::named_in(&output.stderr, node)?.gtids().is_empty(), "an empty tail is kept: {}", output.stderr);
+    ensure!(!Tail::named_in(&output.stdout, node)?.gtids().is_empty(), "an empty tail is kept: {}", output.stdout);
     ap_mode(node, "set ap --reseed").map(|_| true)
 }
 
