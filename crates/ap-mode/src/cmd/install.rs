@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use ap_core::config::Config;
 use ap_core::exit::Exit;
 
 use crate::cli::Context;
@@ -66,7 +65,7 @@ pub fn run(context: &Context, args: Args) -> Result<Exit> {
         data_if_any(&diff::unified(&change.path.display().to_string(), change.old.as_deref(), change.new.as_deref()))?;
     }
     if here {
-        test_keepalived(&wanted, config)?;
+        test_keepalived(&wanted, &node)?;
     }
     if here && config.database.credentials.exists() {
         accounts::credentials(config)?;
@@ -93,10 +92,10 @@ fn data_if_any(text: &str) -> std::io::Result<()> {
 /// Before anything is written, so that a refusal leaves nothing behind. keepalived of
 /// Debian 13 (2.3.3) looks for the directory of a `track_file` even in a test, and ours
 /// comes only with what is written: for the test the files lie in one that is there.
-fn test_keepalived(wanted: &[Rendered], config: &Config) -> Result<()> {
-    let Some(file) = wanted.iter().find(|file| file.path == config.keepalived.config) else { return Ok(()) };
-    let fault = config.run_dir().join("fault").display().to_string();
-    host::test_keepalived(&file.text.replace(&format!("\"{fault}/"), "\"/run/"))
+fn test_keepalived(wanted: &[Rendered], node: &Node) -> Result<()> {
+    let Some(file) = wanted.iter().find(|file| file.path == node.config.keepalived.config) else { return Ok(()) };
+    let fault = node.config.run_dir().join("fault").display().to_string();
+    host::test_keepalived(&file.text.replace(&format!("\"{fault}/"), "\"/run/"), node.keepalived)
 }
 
 /// Says of each file that somebody else wrote what can be done about it.

@@ -20,7 +20,7 @@ pub fn look(config: &Config, unit: Option<&Unit>) -> Keepalived {
     let conf = text.as_deref().map(Conf::parse);
     let version = host::keepalived_version().map_err(|error| format!("{error:#}"));
     let verdict = match (&version, &text) {
-        (Ok(_), Some(text)) => host::test_keepalived(text).map_err(|error| format!("{error:#}")),
+        (Ok(version), Some(text)) => host::test_keepalived(text, *version).map_err(|error| format!("{error:#}")),
         _ => Ok(()),
     };
     let scripts = conf.iter().flat_map(|conf| &conf.scripts).map(|script| &script.program);

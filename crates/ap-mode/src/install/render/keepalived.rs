@@ -25,8 +25,9 @@ pub struct Version(pub u16, pub u16, pub u16);
 impl Version {
     /// Intervals and timeouts of scripts with a fraction of a second.
     const FRACTIONS: Self = Self(2, 3, 2);
-    /// `vrrp_track_file` became `track_file`.
-    const TRACK_FILE: Self = Self(2, 2, 0);
+    /// `keepalived -t` ends with a status that says whether it found errors. That of
+    /// Debian 11 (2.1.5) ends with 0 and only prints them.
+    pub const TEST_STATUS: Self = Self(2, 2, 0);
 
     /// Finds the version in what `keepalived --version` prints:
     /// "Keepalived v2.2.7 (01/16,2022)".
@@ -76,7 +77,6 @@ pub fn text(node: &Node) -> Result<String> {
             ("timeout", &timeout),
             ("fall", &config.check.fall.to_string()),
             ("rise", &config.check.rise.to_string()),
-            ("track-file", if node.keepalived < Version::TRACK_FILE { "vrrp_track_file" } else { "track_file" }),
             ("nic", &node.own.nic),
             ("virtual-router-id", &config.keepalived.virtual_router_id.to_string()),
             ("priority", if first { PRIORITY_FIRST } else { PRIORITY_SECOND }),

@@ -197,9 +197,9 @@ fn keepalived_accepts_its_configuration() {
                 .find(|file| file.path.ends_with("keepalived.conf") && file.path.starts_with("/etc/keepalived"))
                 .unwrap()
                 .text;
-            crate::install::host::test_keepalived(text).unwrap();
+            crate::install::host::test_keepalived(text, version).unwrap();
             let broken = text.replace("ap-track-nic", "ap-track-nil");
-            let error = crate::install::host::test_keepalived(&broken).unwrap_err();
+            let error = crate::install::host::test_keepalived(&broken, version).unwrap_err();
             assert_eq!(crate::failure::exit_of(&error), Exit::Config);
         }
     }
