@@ -73,11 +73,11 @@ fn run(logs: &[PathBuf], server: u32, arguments: &[String], out: File, after: Op
             command.stdout(out);
             None
         }
-        Some(after) => Some((after, out)),
+        Some(after) => {
+            command.stdout(Stdio::piped());
+            Some((after, out))
+        }
     };
-    if filtered.is_some() {
-        command.stdout(Stdio::piped());
-    }
     let mut child = command.spawn().context("failed to run mariadb-binlog")?;
     let filter = filtered.zip(child.stdout.take()).map(|((after, out), text)| {
         std::thread::spawn(move || only_after(after, BufReader::new(text), BufWriter::new(out)))
