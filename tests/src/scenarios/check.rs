@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::checkup::{Break, break_and_mend, check, codes, finds};
+use crate::checkup::{Break, break_and_mend, check, codes, finds, standing};
 use crate::expect::{Is, expect};
 use crate::failover::{roles, way_back};
 use crate::faults::Direction;
@@ -17,7 +17,7 @@ use crate::scenario::{Counts, Scenario, protected};
 /// Scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
     protected("op", "check-of-a-pair", healthy).matrix(),
-    protected("op", "check-keepalived", keepalived),
+    protected("op", "check-keepalived", keepalived).matrix(),
     protected("op", "check-database", database),
     protected("op", "check-the-way", way),
 ];
@@ -27,10 +27,9 @@ pub const SCENARIOS: &[Scenario] = &[
 fn healthy(pair: &Pair) -> Result<Counts> {
     let mut longest = Duration::ZERO;
     for node in pair.nodes() {
-        let old = node.sql("SELECT version()")?.starts_with("10.5.");
-        let (code, word, codes): (_, _, &[&str]) = if old { (1, "WARNING", &["AP061"]) } else { (0, "OK", &[]) };
+        let (code, word) = if standing(node).is_empty() { (0, "OK") } else { (1, "WARNING") };
         let begun = std::time::Instant::now();
-        finds(node, codes)?;
+        finds(node, &[])?;
         longest = longest.max(begun.elapsed());
         let output = node.sh("ap-mode check", Duration::from_secs(20))?;
         ensure!(output.code == code && output.stdout.starts_with(&format!("{word}: {}: ", node.name())), "{output:?}");
