@@ -32,6 +32,7 @@ mod metrics;
 mod modes;
 mod network;
 mod operator;
+mod port;
 mod power;
 mod relay;
 mod reseed;
@@ -80,6 +81,7 @@ pub fn all() -> Vec<Scenario> {
         modes::SCENARIOS,
         network::SCENARIOS,
         operator::SCENARIOS,
+        port::SCENARIOS,
         power::SCENARIOS,
         relay::SCENARIOS,
         reseed::SCENARIOS,
