@@ -20,7 +20,7 @@ use crate::product::{ap_mode, wait_protected};
 use crate::scenario::{Counts, Scenario, protected};
 
 /// Scenarios of this file.
-pub const SCENARIOS: &[Scenario] = &[protected("op", "secrets", secrets)];
+pub const SCENARIOS: &[Scenario] = &[protected("op", "secrets", secrets).long()];
 
 /// A file of one password, beside the credentials with their keys.
 const PASSWORD: &str = "/etc/ap/demo-password";
@@ -49,7 +49,7 @@ const TALKATIVE: &str = "/run/systemd/system/ap-notify.service.d/90-trace.conf";
 /// A secret and where it belongs; what is printed is the latter.
 struct Secret {
     name: String,
-    text: Vec<u8>,
+    text: String,
 }
 
 /// Red with a dump that was given `--password=` beside its options file: it was on
@@ -116,7 +116,7 @@ fn known(node: &Node) -> Result<Vec<Secret>> {
             secrets.push(Secret { name: format!("{} of {CREDENTIALS}", key.trim()), text: text.into() });
         }
     }
-    secrets.push(Secret { name: PASSWORD.into(), text: node.run(&format!("cat {PASSWORD}"))?.into() });
+    secrets.push(Secret { name: PASSWORD.into(), text: node.run(&format!("cat {PASSWORD}"))? });
     let enough = secrets.iter().all(|secret| secret.text.len() >= SHORTEST);
     ensure!(secrets.len() == 3 && enough, "{} secrets, long enough: {enough}", secrets.len());
     // What a search must be able to find.
@@ -125,7 +125,7 @@ fn known(node: &Node) -> Result<Vec<Secret>> {
 }
 
 fn holds(secret: &Secret, text: &[u8]) -> bool {
-    text.windows(secret.text.len()).any(|window| window == secret.text)
+    String::from_utf8_lossy(text).contains(&secret.text)
 }
 
 fn search(secrets: &[Secret], text: &[u8], place: &str, node: &Node, found: &mut BTreeSet<String>) {
