@@ -170,9 +170,7 @@ impl Active {
     pub fn step(&mut self, now: Duration, view: &View<'_>) -> Vec<Order> {
         let gap = now.saturating_sub(self.ran);
         self.ran = now;
-        if gap > self.timing.gap {
-            self.after_gap(now, gap);
-        }
+        let said = if gap > self.timing.gap { self.after_gap(now, gap) } else { None };
         self.suspicion(now, gap, view);
         // Whether or not it still serves: one that was promoted, and was put into `m`
         // since, truly holds no lease, and that is no promise: it has acknowledged.
@@ -190,20 +188,28 @@ impl Active {
             self.acknowledged = db.acknowledged;
             self.moved = now;
         }
-        match self.phase.clone() {
+        let orders = match self.phase.clone() {
             Phase::Solo { since } => self.solo(now, since, view),
             Phase::Opening { on, target, relay, since } => self.opening(now, on, target, relay, since, view),
             Phase::Whole { relay } => self.whole(now, &relay, view),
             Phase::Revoking { since, silent } => self.revoking(now, since, silent, view),
-        }
+        };
+        said.into_iter().chain(orders).collect()
     }
 
     /// Whoever did not run cannot say for how long the peer was silent.
-    fn after_gap(&mut self, now: Duration, gap: Duration) {
+    fn after_gap(&mut self, now: Duration, gap: Duration) -> Option<Order> {
         match &mut self.phase {
-            Phase::Solo { .. } => {}
-            Phase::Revoking { silent, .. } => *silent = now,
-            _ => self.revoke(now, &format!("this program did not run for {} ms", gap.as_millis())),
+            Phase::Solo { .. } => None,
+            Phase::Revoking { silent, .. } => {
+                *silent = now;
+                None
+            }
+            _ => {
+                let why = format!("this program did not run for {} ms", gap.as_millis());
+                self.revoke(now, &why);
+                Some(Order::Say(format!("UNPROTECTED: {why}; commits wait")))
+            }
         }
     }
 
