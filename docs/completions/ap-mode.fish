@@ -56,7 +56,7 @@ complete -c ap-mode -n "__fish_ap_mode_using_subcommand set" -l why -d 'Why, for
 complete -c ap-mode -n "__fish_ap_mode_using_subcommand set" -l who -d 'Who asks, when no operator does: boot, at, cron, shutdown' -r
 complete -c ap-mode -n "__fish_ap_mode_using_subcommand set" -l timeout -d 'Longest wait for a sign of progress [default: 120s, longer for a slow database]' -r
 complete -c ap-mode -n "__fish_ap_mode_using_subcommand set" -l config -d 'The configuration [default: $AP_CONFIG, else /etc/ap/ap.toml]' -r -F
-complete -c ap-mode -n "__fish_ap_mode_using_subcommand set" -l reseed -d 'Copy the peer\'s data over this node\'s first'
+complete -c ap-mode -n "__fish_ap_mode_using_subcommand set" -l reseed -d 'Copy the peer\'s data over this node\'s first: as a dump, or from a backup of the peer prepared by mariadb-backup, if one lies in /var/lib/mysql.backup'
 complete -c ap-mode -n "__fish_ap_mode_using_subcommand set" -l force -d 'Override a refusal that protects data'
 complete -c ap-mode -n "__fish_ap_mode_using_subcommand set" -l dry-run -d 'Print the steps, exact SQL and unit calls included, and do nothing'
 complete -c ap-mode -n "__fish_ap_mode_using_subcommand set" -l json -d 'Print the outcome as one line of JSON'

@@ -1,26 +1,70 @@
 //! Copying all data of the peer: how much memory it takes, and how fast it is.
 
 use std::fs;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
 use crate::checker;
+use crate::clients::Clients;
+use crate::command::run;
 use crate::expect::{Is, expect};
+use crate::failover::{failover, ready};
 use crate::node::Node;
 use crate::options::Options;
 use crate::pair::Pair;
 use crate::product::{PAIR, ap_mode, ap_mode_ends, start, wait_protected};
-use crate::scenario::{Counts, Scenario, Setup, booted};
+use crate::scenario::{Counts, Scenario, Setup, booted, protected};
 
 /// Scenarios of this file.
-pub const SCENARIOS: &[Scenario] =
-    &[Scenario { setup: &LARGE, ..booted("F9", "reseed-1-gib", large).long().within(Duration::from_secs(600)) }];
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario { setup: &LARGE, ..booted("F9", "reseed-1-gib", large).long().within(Duration::from_secs(600)) },
+    protected("F9", "reseed-from-a-backup", backup),
+];
 
 /// The usual pair with room for the data, its copy and the directory kept aside.
 const LARGE: Setup =
     Setup { name: "large", options: || Options { disk: "6g", ..Options::default() }, install: PAIR.install };
+
+/// As the runbook has it: made on the active under writes, carried over, prepared.
+/// One that is not prepared is refused, and the node rests as before.
+fn backup(pair: &Pair) -> Result<Counts> {
+    let (active, standby) = ready(pair)?;
+    ap_mode(standby, "set m")?;
+    let clients = Clients::start(pair)?;
+    let begun = Instant::now();
+    clients.wait_served_by(active, begun, Duration::from_secs(10))?;
+    let make = "mariadb-backup --backup --target-dir=/var/lib/mysql.backup";
+    active.sh(make, Duration::from_secs(60))?.success()?;
+    carry(active, standby)?;
+    let said = ap_mode_ends(standby, "set ap --reseed", 1)?;
+    ensure!(said.contains("no prepared backup"), "{said}");
+    expect(pair, standby, Is::Resting)?;
+    let prepare = "mariadb-backup --prepare --target-dir=/var/lib/mysql.backup";
+    standby.sh(prepare, Duration::from_secs(60))?.success()?;
+    let said = ap_mode_ends(standby, "set ap --reseed", 0)?;
+    ensure!(said.contains("copying /var/lib/mysql.backup"), "{said}");
+    wait_protected(active)?;
+    wait_protected(standby)?;
+    pair.both(|node| node.run("rm -rf /var/lib/mysql.backup /var/lib/mysql.before-reseed-*"))?;
+    let counts = clients.finish(pair, active, begun)?;
+    // It takes over as any other standby.
+    let story = failover(pair, Node::link_down, Node::link_up)?;
+    Ok(Counts { acknowledged: counts.acknowledged + story.acknowledged, ..story })
+}
+
+/// Through a pipe between the two machines, as ssh would.
+fn carry(from: &Node, to: &Node) -> Result<()> {
+    let enter = |node: &Node| Ok::<_, anyhow::Error>(format!("nsenter -t {} -m -n -p --", node.leader()?));
+    let pipe = format!(
+        "set -o pipefail; {} tar -C /var/lib -c mysql.backup | {} tar -C /var/lib -x",
+        enter(from)?,
+        enter(to)?
+    );
+    run(Command::new("bash").args(["-c", &pipe]), b"", Duration::from_secs(60))?.success().map(drop)
+}
 
 const MIB: u64 = 1024;
 /// No process of the copy may grow with the data: a quarter of it at most. What

@@ -23,7 +23,8 @@ pub struct Args {
     /// In a pair never set up: active on the host that has the data, standby on the other.
     #[arg(long)]
     role: Option<Role>,
-    /// Copy the peer's data over this node's first.
+    /// Copy the peer's data over this node's first: as a dump, or from a backup of the
+    /// peer prepared by mariadb-backup, if one lies in /var/lib/mysql.backup.
     #[arg(long)]
     reseed: bool,
     #[command(flatten)]

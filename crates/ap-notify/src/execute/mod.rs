@@ -10,6 +10,7 @@
 //! - `binlog.rs`, `server.rs`: the server's binary log, settings and release, while it is off.
 //! - `reseed.rs`: the peer's data instead of the own.
 
+mod backup;
 mod binlog;
 mod data;
 pub mod fence;

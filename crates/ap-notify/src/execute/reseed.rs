@@ -1,6 +1,7 @@
 //! Replaces the own data by the peer's: a mariadb-dump stream into a fresh data
-//! directory. The old one is kept aside until an operator removes it. Safe to
-//! interrupt and repeat: an unfinished copy is marked as such and thrown away.
+//! directory, or a physical backup of the peer that an operator has laid beside it.
+//! The old one is kept aside until an operator removes it. Safe to interrupt and
+//! repeat: an unfinished copy is marked as such and begun anew.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -10,10 +11,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use ap_core::gtid::GtidState;
 use ap_core::message::Reply;
 use ap_core::mode::Service;
 use ap_core::sql::{Account, create_accounts};
 
+use super::backup::Backup;
 use super::server::data_directory;
 use crate::node::Node;
 use crate::store::remove_if_there;
@@ -23,7 +26,7 @@ const UNFINISHED: &str = "ap-reseed-unfinished";
 /// Longest making of an empty data directory, and longest short statement.
 const SHORT: Duration = Duration::from_secs(120);
 /// Longest copy.
-const COPY: Duration = Duration::from_secs(24 * 3600);
+pub(super) const COPY: Duration = Duration::from_secs(24 * 3600);
 /// Longest time in which a copy does not go on: the peer has vanished.
 const STALLED: Duration = Duration::from_secs(120);
 /// How often progress is told.
@@ -69,9 +72,13 @@ impl Node {
             run(client("mariadb", options, &["--batch", "--skip-column-names", "-e", sql]), b"", SHORT)
                 .context("the peer's database does not let this node read")
         };
-        let schemas = ask(SCHEMAS)?;
         // Before the copy, which then has all of it and more.
-        let history = binlog_state(&ask(BINLOG_STATE)?)?;
+        let history: GtidState = ask(BINLOG_STATE)?.trim().parse().context("the peer's gtid_binlog_state is none")?;
+        if let Some(backup) = Backup::find(&data_directory())? {
+            return self.restore(&backup, &history);
+        }
+        let history = set_binlog_state(&history);
+        let schemas = ask(SCHEMAS)?;
         let size = ask(SIZE)?.trim().parse().unwrap_or(0);
         self.fresh_data_directory()?;
         // Not `start`: it waits until our own account is let in, which is made only now.
@@ -97,9 +104,7 @@ impl Node {
         // reports, instead of not at all, which nobody would.
         self.stream(client("mariadb-dump", options, &["--system=users", "--insert-ignore"]), 0)?;
         self.as_root(&format!("FLUSH PRIVILEGES;\n{accounts}"))?;
-        let data = data_directory();
-        fs::rename(data.join(UNFINISHED), data.join(COPIED))
-            .with_context(|| format!("failed to mark the copy in {} as complete", data.display()))
+        finished(&data_directory())
     }
 
     /// Host and password of the peer in a file, never on a command line.
@@ -113,8 +118,20 @@ impl Node {
             .with_context(|| format!("failed to write {}", path.display()))
     }
 
-    /// Moves the data directory aside and makes an empty one.
+    /// A new database in place of the old one.
     fn fresh_data_directory(&mut self) -> Result<()> {
+        let data = self.empty_data_directory()?;
+        let mut install = Command::new("mariadb-install-db");
+        install
+            .args(["--user=mysql", "--auth-root-authentication-method=socket", "--skip-test-db", "--skip-name-resolve"])
+            .arg(format!("--datadir={}", data.display()));
+        run(install, b"", SHORT).context("failed to make an empty data directory")?;
+        Ok(())
+    }
+
+    /// Moves the data directory aside, unless it is a copy cut short, and has an empty
+    /// one in its place, marked as unfinished.
+    pub(super) fn empty_data_directory(&mut self) -> Result<PathBuf> {
         let data = data_directory();
         let old = fs::metadata(&data).with_context(|| format!("failed to look at {}", data.display()))?;
         if !data.join(UNFINISHED).exists() {
@@ -130,12 +147,7 @@ impl Node {
         }
         fs::write(data.join(UNFINISHED), "").with_context(|| format!("failed to write in {}", data.display()))?;
         empty(&data).with_context(|| format!("failed to empty {}", data.display()))?;
-        let mut install = Command::new("mariadb-install-db");
-        install
-            .args(["--user=mysql", "--auth-root-authentication-method=socket", "--skip-test-db", "--skip-name-resolve"])
-            .arg(format!("--datadir={}", data.display()));
-        run(install, b"", SHORT).context("failed to make an empty data directory")?;
-        Ok(())
+        Ok(data)
     }
 
     /// A mount point cannot be renamed, and a directory of a lower overlay layer
@@ -157,7 +169,7 @@ impl Node {
         }
     }
 
-    fn accounts(&self) -> String {
+    pub(super) fn accounts(&self) -> String {
         let c = &self.credentials;
         let statements = create_accounts(
             Account { user: &c.user, password: &c.password },
@@ -169,7 +181,7 @@ impl Node {
 
     /// Statements as root on the local socket. A failure is told without them:
     /// they hold passwords.
-    fn as_root(&self, statements: &str) -> Result<()> {
+    pub(super) fn as_root(&self, statements: &str) -> Result<()> {
         let mut mariadb = Command::new("mariadb");
         mariadb.args(ROOT).arg(format!("--socket={}", self.config.database.socket.display()));
         run(mariadb, format!("SET SESSION sql_log_bin=0;\n{statements}").as_bytes(), SHORT).map(drop).map_err(|error| {
@@ -249,7 +261,7 @@ impl Node {
         }
     }
 
-    fn tell(&self, text: &str) {
+    pub(super) fn tell(&self, text: &str) {
         log::info!("{text}");
         if let Some(id) = &self.request {
             self.events.reply(id, &Reply::Step { text: text.to_owned() });
@@ -260,15 +272,14 @@ impl Node {
 /// Has the copy say that it holds what the peer's binary log names. The position
 /// alone names the last server only, and the old active, when it returns, would
 /// seem to have what all others wrote to itself.
-fn binlog_state(state: &str) -> Result<String> {
-    let state = state.trim();
-    if state.is_empty() {
-        return Ok(String::new());
-    }
-    if !state.bytes().all(|byte| byte.is_ascii_digit() || b"-,".contains(&byte)) {
-        bail!("the peer's gtid_binlog_state is none: {state}");
-    }
-    Ok(format!("SET GLOBAL gtid_binlog_state='{state}';\n"))
+pub(super) fn set_binlog_state(state: &GtidState) -> String {
+    if state.is_empty() { String::new() } else { format!("SET GLOBAL gtid_binlog_state='{state}';\n") }
+}
+
+/// The copy is complete.
+pub(super) fn finished(data: &Path) -> Result<()> {
+    fs::rename(data.join(UNFINISHED), data.join(COPIED))
+        .with_context(|| format!("failed to mark the copy in {} as complete", data.display()))
 }
 
 /// Removes everything in a directory but the mark of an unfinished copy.
@@ -294,7 +305,7 @@ fn client(program: &str, options: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs a program to its end and returns what it printed.
-fn run(mut command: Command, input: &[u8], deadline: Duration) -> Result<String> {
+pub(super) fn run(mut command: Command, input: &[u8], deadline: Duration) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let mut child = command
         .stdin(Stdio::piped())
