@@ -18,7 +18,8 @@ use crate::node::Node;
 const POSITION: [&str; 2] = ["mariadb_backup_binlog_info", "xtrabackup_binlog_info"];
 /// Whether it was prepared.
 const CHECKPOINTS: [&str; 2] = ["mariadb_backup_checkpoints", "xtrabackup_checkpoints"];
-const PREPARED: &str = "backup_type = full-prepared";
+/// MariaDB's word for it; before that it says `full-backuped`.
+const PREPARED: &str = "backup_type = log-applied";
 
 /// One that can be used.
 pub struct Backup {
