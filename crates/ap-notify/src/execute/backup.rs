@@ -41,7 +41,7 @@ impl Backup {
         if !read(CHECKPOINTS).is_some_and(|text| text.contains(PREPARED)) {
             return Err(refused(
                 format!("{} is no prepared backup", directory.display()),
-                &format!(
+                format!(
                     "`mariadb-backup --prepare --target-dir={0}`; or remove {0}, and the data is copied as a dump",
                     directory.display()
                 ),
