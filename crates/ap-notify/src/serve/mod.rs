@@ -67,11 +67,9 @@ pub fn run(config_path: &Path) -> Result<()> {
         if let Some(inbox) = &mut node.inbox {
             inbox.absorb(now, TICK);
         }
-        node.remember_word();
         node.protect();
         let now = ap_host::boottime();
         while let Some(cause) = node.inbox.as_mut().and_then(|inbox| inbox.next(now)) {
-            node.remember_word();
             node.handle(&cause);
             looked = Duration::ZERO;
         }
@@ -109,7 +107,7 @@ fn take_over(node: &Node, name: &str, fd: OwnedFd, lines: &mpsc::Sender<ap_core:
     match name {
         "fifo" => {
             let instance = node.config.codename.clone();
-            watch::fifo(File::from(fd), instance, lines.clone(), node.events.clone(), Store::new(&node.config))
+            watch::fifo(File::from(fd), instance, lines.clone(), node)
         }
         "peer" => {
             let listener = TcpListener::from(fd);
@@ -179,17 +177,7 @@ impl Node {
     /// Whether keepalived has said something else than MASTER meanwhile, so that a
     /// long step gives way.
     pub fn moved_on(&mut self, now: Duration) -> bool {
-        let moved = self.inbox.as_mut().is_some_and(|inbox| inbox.moved_on(now));
-        self.remember_word();
-        moved
-    }
-
-    /// Keeps keepalived's word for the peer.
-    fn remember_word(&mut self) {
-        let Some(word) = self.inbox.as_ref().and_then(Inbox::word) else { return };
-        if self.shared.facts().vrrp.replace(word) != Some(word) {
-            log::info!("keepalived says {word}");
-        }
+        self.inbox.as_mut().is_some_and(|inbox| inbox.moved_on(now))
     }
 
     /// Whether keepalived made this node MASTER.

@@ -15,7 +15,7 @@ use ap_core::message::{BadLine, MAX_LINE, Message};
 use ap_core::plan::Cause;
 use ap_net::{Kernel, Net, Question};
 
-use crate::events::Events;
+use crate::node::Node;
 use crate::shared::{Heard, Shared};
 use crate::store::Store;
 
@@ -41,11 +41,13 @@ pub fn question<'a>(config: &'a Config, own: &Host, peer: &Host, deadline: Durat
 /// are garbage and are said to be. The history gets the moment at which a word
 /// came: the executor may be busy for a second, and a failover is measured in
 /// milliseconds. For the same reason keepalived's word is kept here: read from the
-/// pipe and not yet looked at, a kill would lose it, and it is not said twice (F12).
+/// pipe and not yet looked at, a kill would lose it, and it is not said twice (F12);
+/// and the peer that asks must not hear MASTER of a node whose executor waits (F17).
 ///
 /// # Errors
 /// The thread cannot be started.
-pub fn fifo(fifo: File, instance: String, lines: Sender<Message>, events: Events, store: Store) -> Result<()> {
+pub fn fifo(fifo: File, instance: String, lines: Sender<Message>, node: &Node) -> Result<()> {
+    let (store, shared, events) = (Store::new(&node.config), node.shared.clone(), node.events.clone());
     spawn("fifo", move || {
         let mut reader = BufReader::with_capacity(MAX_LINE, fifo);
         let mut line = Vec::new();
@@ -58,8 +60,13 @@ pub fn fifo(fifo: File, instance: String, lines: Sender<Message>, events: Events
                 Ok(_) => match understand(&String::from_utf8_lossy(&line), &instance) {
                     Ok(Some(message)) => {
                         let word = word(&message);
-                        if let Some(Err(error)) = message.vrrp().map(|word| store.set_vrrp(word)) {
-                            log::warn!("{error:#}");
+                        if let Some(word) = message.vrrp() {
+                            if shared.facts().vrrp.replace(word) != Some(word) {
+                                log::info!("keepalived says {word}");
+                            }
+                            if let Err(error) = store.set_vrrp(word) {
+                                log::warn!("{error:#}");
+                            }
                         }
                         // The executor first, the history after.
                         if lines.send(message).is_err() {
