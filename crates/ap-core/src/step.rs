@@ -149,7 +149,11 @@ impl Step {
             Self::Writable => sql(sql::read_only(false)),
             Self::ReadOnly => sql(sql::read_only(true)),
             Self::CompareHistories => one(format!("ASK   {peer}: gtid_binlog_state covers this node's")),
-            Self::Follow => sql(sql::change_master(peer, config.database.port, repl.0, repl.1)),
+            Self::Follow => {
+                let host = config.host.iter().find(|host| host.name == peer);
+                let address = host.map_or_else(|| peer.to_owned(), |host| host.address.to_string());
+                sql(sql::change_master(&address, config.database.port, repl.0, repl.1))
+            }
             Self::ResumeReplication => sql(sql::start_replication()),
             Self::AwaitPeerServes => one(format!("WAIT  until {peer} serves")),
             Self::AwaitStandby => one(format!("WAIT  until {peer} replicates from here")),

@@ -83,7 +83,8 @@ fn there_and_back(pair: &Pair) -> Result<Counts> {
         let server = |node: &Node| node.run("cat /run/mysqld/mysqld.pid");
         let (epoch, before) = (show(old)?.epoch, server(old)?);
         let planned = ap_mode(old, "switchover --dry-run")?;
-        for says in ["SET GLOBAL read_only=ON", "STOP SLAVE IO_THREAD", "CHANGE MASTER TO", "'***'", "role standby"] {
+        let host = format!("MASTER_HOST='{}'", new.address());
+        for says in ["SET GLOBAL read_only=ON", "STOP SLAVE IO_THREAD", &host, "'***'", "role standby"] {
             ensure!(planned.contains(says), "--dry-run does not say {says}: {planned}");
         }
         ensure!(show(old)?.serves(), "--dry-run did something");
