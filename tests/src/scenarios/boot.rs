@@ -18,7 +18,7 @@ use crate::wait::{Seen, holds, wait_for};
 pub const SCENARIOS: &[Scenario] = &[
     protected("boot", "reboot-of-the-active", reboot_of_the_active),
     protected("boot", "reboot-in-every-mode", reboot_in_every_mode),
-    booted("boot", "start-delayed", start_delayed),
+    booted("boot", "start-delayed", start_delayed).long(),
 ];
 
 /// A node that starts by itself does so within this, counted from its power.

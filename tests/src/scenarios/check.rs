@@ -19,7 +19,7 @@ pub const SCENARIOS: &[Scenario] = &[
     protected("op", "check-of-a-pair", healthy).matrix(),
     protected("op", "check-keepalived", keepalived).matrix(),
     protected("op", "check-database", database),
-    protected("op", "check-the-way", way),
+    protected("op", "check-the-way", way).long(),
 ];
 
 /// OK on both nodes, in every form. Where MariaDB cannot take back what was never

@@ -19,7 +19,7 @@ use crate::wait::{holds, wait_for};
 pub const SCENARIOS: &[Scenario] = &[
     protected("fence", "fence-kills-the-other", kills),
     protected("fence", "fence-fails", fails),
-    protected("fence", "fence-before-going-alone", alone),
+    protected("fence", "fence-before-going-alone", alone).long(),
     protected("fence", "fence-fails-best-effort", best_effort).long(),
 ];
 

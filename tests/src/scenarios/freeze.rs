@@ -24,7 +24,7 @@ pub const SCENARIOS: &[Scenario] = &[
     protected("F18", "active-frozen-2s", |pair| active_frozen(pair, 2)),
     protected("F18", "active-frozen-10s", |pair| active_frozen(pair, 10)).long(),
     protected("F18", "active-frozen-and-cut-off", active_cut_off).long(),
-    protected("F18", "active-frozen-standby-dies", active_frozen_standby_dies),
+    protected("F18", "active-frozen-standby-dies", active_frozen_standby_dies).long(),
     protected("F18", "standby-frozen-briefly", |pair| standby_frozen(pair, Duration::from_millis(300))),
     protected("F18", "standby-frozen-2s", |pair| standby_frozen(pair, Duration::from_secs(2))),
     protected("F18", "standby-frozen-10s", |pair| standby_frozen(pair, Duration::from_secs(10))).long(),

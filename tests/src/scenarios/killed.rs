@@ -17,7 +17,7 @@ use crate::untouched::untouched;
 
 /// Scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
-    protected("modes", "commands-killed-half-way", |pair| rounds(pair, &[2, 5])),
+    protected("modes", "commands-killed-half-way", |pair| rounds(pair, &[2])),
     protected("modes", "commands-killed-at-each-step", |pair| rounds(pair, &Vec::from_iter(0..16)))
         .long()
         .within(Duration::from_secs(900)),

@@ -21,7 +21,7 @@ use crate::scenario::{Counts, Scenario, Setup, booted, protected};
 /// Scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
     Scenario { setup: &LARGE, ..booted("F9", "reseed-1-gib", large).long().within(Duration::from_secs(600)) },
-    protected("F9", "reseed-from-a-backup", backup),
+    protected("F9", "reseed-from-a-backup", backup).long(),
 ];
 
 /// The usual pair with room for the data, its copy and the directory kept aside.

@@ -20,7 +20,7 @@ use crate::wait::{equals, holds, wait_for};
 /// Without the question (the guard's `peer.holds_on()` removed) the standby
 /// would promote on its lease.
 pub const SCENARIOS: &[Scenario] = &[
-    protected("F19", "vrrp-blocked-both-ways", |pair| vrrp_blocked(pair, Direction::Both)),
+    protected("F19", "vrrp-blocked-both-ways", |pair| vrrp_blocked(pair, Direction::Both)).long(),
     protected("F19", "vrrp-blocked-towards-standby", |pair| vrrp_blocked(pair, Direction::In)),
     protected("F19", "vrrp-blocked-from-standby", |pair| vrrp_blocked_once(pair, Direction::Out)),
 ];
