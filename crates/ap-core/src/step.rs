@@ -144,7 +144,10 @@ impl Step {
             Self::Drain => one("WAIT  until all that was received is applied (MASTER_GTID_WAIT)".into()),
             Self::Confirm => one(format!("ASK   {peer}: a lease alive, or the word of a fenced active")),
             Self::EndReplication => sql(sql::stop_replication()),
-            Self::BeginHistory => sql(sql::begin_history()),
+            Self::BeginHistory => {
+                let all = sql(sql::begin_history());
+                all.into_iter().map(|line| format!("{line} (if the binary log has no transaction)")).collect()
+            }
             Self::SemiSync(on) => sql(sql::semi_sync_master(*on)),
             Self::Writable => sql(sql::read_only(false)),
             Self::ReadOnly => sql(sql::read_only(true)),

@@ -43,17 +43,25 @@ struct Support {
     give: fn(&Node) -> Result<()>,
     /// What the journal must say of it.
     said: &'static str,
+    /// Longest time without writes while the active leaves.
+    leaves: Duration,
 }
+
+/// systemd tells of the end of a unit, and keepalived of its own state, as ever.
+const TOLD: Duration = Duration::from_secs(1);
 
 const DBUS: Support = Support {
     take: |node| node.signal_unit("dbus.service", Signal::SIGSTOP).map(drop),
     give: |node| node.signal_unit("dbus.service", Signal::SIGCONT).map(drop),
     said: "deadline",
+    leaves: TOLD,
 };
 const SYSTEMD: Support = Support {
     take: |node| Ok(kill(Pid::from_raw(node.leader()?), Signal::SIGSTOP)?),
     give: |node| Ok(kill(Pid::from_raw(node.leader()?), Signal::SIGCONT)?),
     said: "deadline",
+    // It cannot tell of the end of a unit while it hangs: keepalived's check does.
+    leaves: Duration::from_secs(7),
 };
 const READ_ONLY: Support = Support {
     // Made read-only before it is put in place: a mount reaches the mount namespace
@@ -68,12 +76,14 @@ const READ_ONLY: Support = Support {
     },
     give: |node| node.run("umount /var/lib/ap").map(drop),
     said: "Read-only file system",
+    leaves: TOLD,
 };
 /// Where the state directory is a file system of its own, see [`full`].
 const FULL: Support = Support {
     take: |node| node.run("cat /dev/zero >/var/lib/ap/filler 2>/dev/null || true").map(drop),
     give: |node| node.run("rm /var/lib/ap/filler").map(drop),
     said: "No space left",
+    leaves: TOLD,
 };
 
 /// Of a node that may not be able to answer to systemctl.
@@ -117,15 +127,15 @@ fn promoting(pair: &Pair, support: Support) -> Result<Counts> {
 /// done; the standby serves in time. The rest is made up for later.
 ///
 /// Red when the reason is told only once the last step has given up as well, which
-/// took more than three minutes.
+/// took more than three minutes; and when keepalived's word reaches the peer only
+/// between two steps, which took 1.1 s with D-Bus hung and 2.0 s read-only.
 fn leaving(pair: &Pair, support: Support) -> Result<Counts> {
     let mut story = Failover::begin(pair)?;
     let (node, since) = (story.failed, story.failed.run("date +%s.%N")?);
     story.patient(SOON)?;
     (support.take)(node)?;
     let outage = story.strike(|node| node.signal_unit("demo-api.service", Signal::SIGKILL).map(drop))?;
-    // systemd cannot tell of the end of a unit while it hangs: keepalived's check does.
-    ensure!(outage < QUICK + Duration::from_secs(4), "nobody served for {outage:?}");
+    ensure!(outage < support.leaves, "nobody served for {outage:?}");
     wait_for("a node without VIP and database", SOON, || {
         let database = node.unit_processes("mariadb.service").len();
         Ok(equals((has_vip(pair, node)?, database), &(false, 0)))

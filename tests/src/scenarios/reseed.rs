@@ -48,6 +48,8 @@ fn backup(pair: &Pair) -> Result<Counts> {
     ensure!(said.contains("copying /var/lib/mysql.backup"), "{said}");
     wait_protected(active)?;
     wait_protected(standby)?;
+    let mode = standby.run("stat -c '%U:%G %a' /var/lib/mysql")?;
+    ensure!(mode == active.run("stat -c '%U:%G %a' /var/lib/mysql")?, "the data directory became {mode}");
     pair.both(|node| node.run("rm -rf /var/lib/mysql.backup /var/lib/mysql.before-reseed-*"))?;
     let counts = clients.finish(pair, active, begun)?;
     // It takes over as any other standby.

@@ -3,6 +3,7 @@
 //! between the two hosts answers and never reads, so it cannot be asked for one.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,8 +11,9 @@ use anyhow::{Context, Result};
 use ap_core::gtid::{Gtid, GtidPos, GtidState};
 use ap_core::mode::Service;
 
+use super::program::run;
 use super::refused;
-use super::reseed::{COPY, finished, run, set_binlog_state};
+use super::reseed::{COPY, finished, set_binlog_state};
 use crate::node::Node;
 
 /// Where the backup was taken, file and position and GTID; by the tool's old and new name.
@@ -62,12 +64,16 @@ impl Node {
         })?;
         self.tell(&format!("copying {}, taken at {}", backup.directory.display(), backup.position));
         let data = self.empty_data_directory()?;
+        // `cp` gives the directory itself the backup's owner and mode, too.
+        let before = fs::metadata(&data).with_context(|| format!("failed to look at {}", data.display()))?;
         let mut copy = Command::new("cp");
         copy.args(["-a", "--reflink=auto", "--"]).arg(backup.directory.join(".")).arg(&data);
         run(copy, b"", COPY).with_context(|| format!("failed to copy {}", backup.directory.display()))?;
         let mut own = Command::new("chown");
-        own.args(["-R", "mysql:mysql", "--"]).arg(&data);
+        own.args(["-R", &format!("{}:{}", before.uid(), before.gid()), "--"]).arg(&data);
         run(own, b"", COPY).with_context(|| format!("failed to give {} to MariaDB", data.display()))?;
+        fs::set_permissions(&data, before.permissions())
+            .with_context(|| format!("failed to set the mode of {}", data.display()))?;
         self.start_unit(Service::Database)?;
         let accounts = self.accounts();
         self.as_root(&format!(

@@ -5,12 +5,13 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use ap_core::gtid::Gtid;
 use ap_db::Release;
 
+use super::program::end;
 use super::server::{data_directory, release, setting};
 
 /// Longest reading of the binary log's tail.
@@ -82,24 +83,11 @@ fn run(logs: &[PathBuf], server: u32, arguments: &[String], out: File, after: Op
     let filter = filtered.zip(child.stdout.take()).map(|((after, out), text)| {
         std::thread::spawn(move || only_after(after, BufReader::new(text), BufWriter::new(out)))
     });
-    let until = Instant::now() + TAIL;
-    while child.try_wait()?.is_none() {
-        if Instant::now() >= until {
-            let _ = child.kill();
-            let _ = child.wait();
-            bail!("mariadb-binlog did not end within {} s", TAIL.as_secs());
-        }
-        crate::serve::alive();
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let result = child.wait_with_output()?;
+    let ended = end(child, "mariadb-binlog", TAIL);
     if let Some(filter) = filter {
         filter.join().map_err(|_| anyhow!("the tail of the binary log was not read to its end"))??;
     }
-    if !result.status.success() {
-        bail!("mariadb-binlog: {}", String::from_utf8_lossy(&result.stderr).trim());
-    }
-    Ok(())
+    ended.map(drop)
 }
 
 /// What mariadb-binlog prints before the first event, and then the transactions of

@@ -14,6 +14,7 @@ mod backup;
 mod binlog;
 mod data;
 pub mod fence;
+mod program;
 mod rejoin;
 mod relay;
 mod reseed;

@@ -4,7 +4,7 @@
 //! repeat: an unfinished copy is marked as such and begun anew.
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +17,7 @@ use ap_core::mode::Service;
 use ap_core::sql::{Account, create_accounts};
 
 use super::backup::Backup;
+use super::program::run;
 use super::server::data_directory;
 use crate::node::Node;
 use crate::store::remove_if_there;
@@ -302,35 +303,6 @@ fn client(program: &str, options: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.arg(format!("--defaults-file={}", options.display())).args(arguments);
     command
-}
-
-/// Runs a program to its end and returns what it printed.
-pub(super) fn run(mut command: Command, input: &[u8], deadline: Duration) -> Result<String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("failed to run {name}"))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(input).with_context(|| format!("failed to write to {name}"))?;
-    }
-    let until = Instant::now() + deadline;
-    while child.try_wait()?.is_none() {
-        if Instant::now() >= until {
-            let _ = child.kill();
-            let _ = child.wait();
-            bail!("{name} did not end within {} s", deadline.as_secs());
-        }
-        crate::serve::alive();
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let output = child.wait_with_output()?;
-    if !output.status.success() {
-        bail!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// How far a copy is: bytes, rate, and about how long it will still take.

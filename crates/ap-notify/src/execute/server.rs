@@ -1,9 +1,15 @@
 //! What is known of the server on this machine without asking it: it need not run.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use ap_db::Release;
+
+use super::program::run;
+
+/// Neither of these programs does more than read a file.
+const SHORT: Duration = Duration::from_secs(5);
 
 /// Which one is installed.
 pub fn release() -> Option<Release> {
@@ -26,6 +32,7 @@ pub fn setting(name: &str) -> Option<String> {
 
 /// What a program prints.
 fn output(program: &str, arguments: &[&str]) -> Option<String> {
-    let out = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
-    Some(String::from_utf8_lossy(&out.stdout).into_owned())
+    let mut command = Command::new(program);
+    command.args(arguments);
+    run(command, b"", SHORT).ok()
 }
