@@ -108,6 +108,9 @@ pub struct Replica {
     pub io: String,
     /// `Slave_SQL_Running` is Yes.
     pub sql: bool,
+    /// `Master_Log_File`: where the master reads. Empty from CHANGE MASTER to the first
+    /// event, which comes only once the master has found what this replica asks for.
+    pub master_log: String,
     /// `Gtid_IO_Pos`: last transaction received, per domain.
     pub io_pos: GtidPos,
     /// `Last_IO_Errno` and `Last_IO_Error`, empty when none.

@@ -65,6 +65,7 @@ pub fn replica(rows: &[Row]) -> Result<Option<Replica>> {
         master_host: column(row, "Master_Host")?,
         io: column(row, "Slave_IO_Running")?,
         sql: column(row, "Slave_SQL_Running")? == "Yes",
+        master_log: column(row, "Master_Log_File")?,
         io_pos: column(row, "Gtid_IO_Pos")?.parse().context("Gtid_IO_Pos is malformed")?,
         io_error: error("Last_IO_Errno", "Last_IO_Error")?,
         sql_error: error("Last_SQL_Errno", "Last_SQL_Error")?,

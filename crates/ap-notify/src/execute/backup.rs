@@ -93,14 +93,17 @@ fn position(text: &str) -> Result<GtidPos> {
     Ok(gtids.parse()?)
 }
 
-/// What each server had written when the backup was taken. Of the server that wrote
-/// last the position tells; of any other only that it has not written since.
-fn history(position: &GtidPos, peer: &GtidState) -> Result<GtidState, String> {
+/// What each server had written when the backup was taken, in MariaDB's order: per
+/// domain the last one last. Of the server that wrote last the position tells; of any
+/// other only that it has not written since.
+fn history(position: &GtidPos, peer: &GtidState) -> Result<String, String> {
     let mut entries = Vec::new();
     for Gtid { domain, server, seq } in peer.iter() {
         match position.get(domain) {
-            Some(taken) if taken.server == server && seq >= taken.seq => entries.push(taken),
-            Some(taken) if taken.server != server && seq < taken.seq => entries.push(Gtid { domain, server, seq }),
+            Some(taken) if taken.server == server && seq >= taken.seq => entries.push((domain, true, taken)),
+            Some(taken) if taken.server != server && seq < taken.seq => {
+                entries.push((domain, false, Gtid { domain, server, seq }));
+            }
             _ => {
                 return Err(format!(
                     "the backup was taken at {position}, and {domain}-{server}-{seq} was written since by another server"
@@ -108,13 +111,12 @@ fn history(position: &GtidPos, peer: &GtidState) -> Result<GtidState, String> {
             }
         }
     }
-    let list: Vec<String> = entries.iter().map(ToString::to_string).collect();
-    let state: GtidState = list.join(",").parse().map_err(|error| format!("{error}"))?;
-    if state.covers_pos(position) {
-        Ok(state)
-    } else {
-        Err(format!("the backup was taken at {position}, which the peer's {peer} does not have: of another database?"))
+    if entries.iter().filter(|(_, last, _)| *last).count() < position.iter().count() {
+        return Err(format!("the backup was taken at {position}, and the peer has {peer}: of another database?"));
     }
+    entries.sort_by_key(|(domain, last, _)| (*domain, *last));
+    let list: Vec<String> = entries.iter().map(|(.., gtid)| gtid.to_string()).collect();
+    Ok(list.join(","))
 }
 
 #[cfg(test)]
@@ -123,12 +125,11 @@ mod tests {
 
     #[test]
     fn the_history_is_that_of_the_moment_the_backup_was_taken() {
-        let ask = |position: &str, peer: &str| {
-            history(&position.parse().unwrap(), &peer.parse().unwrap()).map(|state| state.to_string())
-        };
+        let ask = |position: &str, peer: &str| history(&position.parse().unwrap(), &peer.parse().unwrap());
         assert_eq!(ask("0-1-10", "0-1-10"), Ok("0-1-10".into()));
         // Written on since by the same server; the other one wrote before.
-        assert_eq!(ask("0-1-10", "0-1-25,0-2-4"), Ok("0-1-10,0-2-4".into()));
+        assert_eq!(ask("0-1-10", "0-1-25,0-2-4"), Ok("0-2-4,0-1-10".into()));
+        assert_eq!(ask("1-2-9,0-1-10", "0-1-25,0-2-4,1-1-3,1-2-9"), Ok("0-2-4,0-1-10,1-1-3,1-2-9".into()));
         // The roles were swapped since.
         assert!(ask("0-1-10", "0-1-12,0-2-25").unwrap_err().contains("0-2-25"));
         // Of another database.

@@ -74,11 +74,12 @@ impl Node {
                 .context("the peer's database does not let this node read")
         };
         // Before the copy, which then has all of it and more.
-        let history: GtidState = ask(BINLOG_STATE)?.trim().parse().context("the peer's gtid_binlog_state is none")?;
+        let history = ask(BINLOG_STATE)?;
+        let state: GtidState = history.trim().parse().context("the peer's gtid_binlog_state is none")?;
         if let Some(backup) = Backup::find(&data_directory())? {
-            return self.restore(&backup, &history);
+            return self.restore(&backup, &state);
         }
-        let history = set_binlog_state(&history);
+        let history = set_binlog_state(history.trim());
         let schemas = ask(SCHEMAS)?;
         let size = ask(SIZE)?.trim().parse().unwrap_or(0);
         self.fresh_data_directory()?;
@@ -273,7 +274,11 @@ impl Node {
 /// Has the copy say that it holds what the peer's binary log names. The position
 /// alone names the last server only, and the old active, when it returns, would
 /// seem to have what all others wrote to itself.
-pub(super) fn set_binlog_state(state: &GtidState) -> String {
+///
+/// As the peer writes it: per domain the last transaction stands last. In another
+/// order MariaDB takes another one for the last, and finds no file for a replica that
+/// asks for what follows the real one (1236).
+pub(super) fn set_binlog_state(state: &str) -> String {
     if state.is_empty() { String::new() } else { format!("SET GLOBAL gtid_binlog_state='{state}';\n") }
 }
 

@@ -84,7 +84,8 @@ impl Node {
                     "`ap-mode set ap --reseed` replaces this node's data by the peer's",
                 ));
             }
-            Ok(replica.receives() && replica.sql)
+            // Connected is not yet understood: the refusal comes a moment later.
+            Ok(replica.receives() && replica.sql && !replica.master_log.is_empty())
         })
     }
 
