@@ -23,7 +23,7 @@ pub const SCENARIOS: &[Scenario] = &[
     protected("F17", "dbus-hangs-while-leaving", |pair| leaving(pair, DBUS)).long(),
     protected("F17", "systemd-hangs-while-promoting", |pair| promoting(pair, SYSTEMD)).long(),
     protected("F17", "systemd-hangs-while-leaving", |pair| leaving(pair, SYSTEMD)).long(),
-    protected("F17", "state-read-only-while-promoting", |pair| cannot_write(pair, READ_ONLY)),
+    protected("F17", "state-read-only-while-promoting", |pair| cannot_write(pair, READ_ONLY)).long(),
     protected("F17", "state-read-only-while-leaving", |pair| leaving(pair, READ_ONLY)).long(),
     booted("F17", "state-full", full).long(),
 ];

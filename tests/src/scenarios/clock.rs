@@ -20,7 +20,10 @@ use crate::scenario::{Counts, Scenario, booted};
 use crate::wait::{Seen, wait_for};
 
 /// Scenarios of this file.
-pub const SCENARIOS: &[Scenario] = &[booted("F15", "clock-stepped", stepped)];
+pub const SCENARIOS: &[Scenario] = &[
+    booted("F15", "clock-stepped", |pair| stepped(pair, -HOUR)),
+    booted("F15", "clock-stepped-forward", |pair| stepped(pair, HOUR)).long(),
+];
 
 const OFFSET: &str = "/etc/lab-clock";
 const UNITS: [&str; 2] = ["mariadb.service", "keepalived.service"];
@@ -62,18 +65,17 @@ fn load(node: &Node) -> Result<()> {
     node.run("systemctl daemon-reload").map(drop)
 }
 
-fn stepped(pair: &Pair) -> Result<Counts> {
+fn stepped(pair: &Pair, seconds: i64) -> Result<Counts> {
     pair.both(load)?;
     start(pair)?;
-    let mut all = alone(pair)?;
-    for seconds in [-HOUR, HOUR] {
-        let counts = cut(pair, seconds).with_context(|| format!("stepped by {seconds} s at the moment of a cut"))?;
-        all.acknowledged += counts.acknowledged;
-        all.missing += counts.missing;
-        all.outage = all.outage.max(counts.outage);
-    }
-    all.note = format!("stepped alone: {}", all.note);
-    Ok(all)
+    let alone = alone(pair)?;
+    let cut = cut(pair, seconds).with_context(|| format!("stepped by {seconds} s at the moment of a cut"))?;
+    Ok(Counts {
+        acknowledged: alone.acknowledged + cut.acknowledged,
+        missing: alone.missing + cut.missing,
+        note: format!("stepped alone: {}", alone.note),
+        ..cut
+    })
 }
 
 /// There and back, on the active, on the standby, on both: nobody does anything.

@@ -23,7 +23,10 @@ use crate::wait::{Seen, wait_for};
 use crate::writer::{PACE, Writer};
 
 /// Scenarios of this file.
-pub const SCENARIOS: &[Scenario] = &[protected("fork", "fork-forced-on-both", both_ways).matrix()];
+pub const SCENARIOS: &[Scenario] = &[
+    protected("fork", "fork-forced-on-both", fork).matrix(),
+    protected("fork", "fork-forced-both-ways", both_ways).long(),
+];
 
 /// How long a node gets to do what is expected of it.
 const SOON: Duration = Duration::from_secs(15);

@@ -12,7 +12,7 @@ use crate::scenario::{Counts, Scenario, protected};
 use crate::wait::{holds, wait_for};
 
 /// Scenarios of this file.
-pub const SCENARIOS: &[Scenario] = &[protected("hooks", "hooks-fifo-and-notify", both)];
+pub const SCENARIOS: &[Scenario] = &[protected("hooks", "hooks-fifo-and-notify", both).long()];
 
 /// Renders that kind on a running pair, the standby first, and has keepalived read it.
 fn render(pair: &Pair, hooks: &str) -> Result<()> {

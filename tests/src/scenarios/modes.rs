@@ -18,7 +18,7 @@ use crate::wait::{Seen, holds, wait_for};
 /// Scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
     protected("modes", "set-from-every-mode", set_from_every_mode),
-    protected("modes", "start-stop-restart", start_stop_restart),
+    protected("modes", "start-stop-restart", start_stop_restart).long(),
 ];
 
 /// Longest stall of an active whose standby leaves in good order: it holds no

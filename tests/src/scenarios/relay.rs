@@ -30,7 +30,8 @@ pub const SCENARIOS: &[Scenario] = &[
             node.signal_unit("mariadb.service", Signal::SIGKILL)?;
             ap_mode(node, "start").map(drop)
         })
-    }),
+    })
+    .long(),
     protected("F21", "standby-replication-restarted", |pair| {
         lost(pair, |node| {
             node.sql("FLUSH TABLES WITH READ LOCK; DO SLEEP(0.5)").and(node.sql("STOP SLAVE; START SLAVE")).map(drop)
