@@ -29,6 +29,7 @@ pub mod scenario;
 pub mod scenarios;
 pub mod soak;
 pub mod sql;
+pub mod starve;
 pub mod tail;
 pub mod trap;
 pub mod untouched;

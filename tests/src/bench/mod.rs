@@ -4,7 +4,7 @@
 //! run that was cut short goes on where it stopped.
 
 mod back;
-mod calm;
+pub mod calm;
 mod checks;
 mod clients;
 mod clock;
@@ -13,6 +13,7 @@ mod copy;
 mod failover;
 mod faults;
 mod hold;
+mod interval;
 mod lag;
 mod others;
 mod pacemaker;
@@ -58,7 +59,7 @@ pub struct Options {
     /// Where results are kept.
     #[arg(long, default_value = "target/bench", value_name = "DIRECTORY")]
     pub results: PathBuf,
-    /// Sections: failover, checks, lag, return, shell, pacemaker. Default: all.
+    /// Sections: failover, checks, lag, return, interval, shell, pacemaker. Default: all.
     pub sections: Vec<String>,
 }
 
@@ -80,6 +81,7 @@ const SECTIONS: &[Section] = &[
     Section { name: "checks", run: checks::run },
     Section { name: "lag", run: lag::run },
     Section { name: "return", run: back::run },
+    Section { name: "interval", run: interval::run },
     Section { name: "shell", run: shell::run },
     Section { name: "pacemaker", run: pacemaker::run },
 ];
