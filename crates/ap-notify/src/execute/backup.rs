@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ap_core::gtid::{Gtid, GtidPos, GtidState};
@@ -13,7 +14,7 @@ use ap_core::mode::Service;
 
 use super::program::run;
 use super::refused;
-use super::reseed::{COPY, finished, set_binlog_state};
+use super::reseed::{finished, set_binlog_state};
 use crate::node::Node;
 
 /// Where the backup was taken, file and position and GTID; by the tool's old and new name.
@@ -22,6 +23,8 @@ const POSITION: [&str; 2] = ["mariadb_backup_binlog_info", "xtrabackup_binlog_in
 const CHECKPOINTS: [&str; 2] = ["mariadb_backup_checkpoints", "xtrabackup_checkpoints"];
 /// MariaDB's word for it; before that it says `full-backuped`.
 const PREPARED: &str = "backup_type = log-applied";
+/// Longest change of the owner of all files.
+const OWN: Duration = Duration::from_secs(600);
 
 /// One that can be used.
 pub struct Backup {
@@ -66,12 +69,11 @@ impl Node {
         let data = self.empty_data_directory()?;
         // `cp` gives the directory itself the backup's owner and mode, too.
         let before = fs::metadata(&data).with_context(|| format!("failed to look at {}", data.display()))?;
-        let mut copy = Command::new("cp");
-        copy.args(["-a", "--reflink=auto", "--"]).arg(backup.directory.join(".")).arg(&data);
-        run(copy, b"", COPY).with_context(|| format!("failed to copy {}", backup.directory.display()))?;
+        self.copy_files(&backup.directory, &data)
+            .with_context(|| format!("failed to copy {}", backup.directory.display()))?;
         let mut own = Command::new("chown");
         own.args(["-R", &format!("{}:{}", before.uid(), before.gid()), "--"]).arg(&data);
-        run(own, b"", COPY).with_context(|| format!("failed to give {} to MariaDB", data.display()))?;
+        run(own, b"", OWN).with_context(|| format!("failed to give {} to MariaDB", data.display()))?;
         fs::set_permissions(&data, before.permissions())
             .with_context(|| format!("failed to set the mode of {}", data.display()))?;
         self.start_unit(Service::Database)?;

@@ -12,6 +12,7 @@
 
 mod backup;
 mod binlog;
+mod copy;
 mod data;
 pub mod fence;
 mod program;

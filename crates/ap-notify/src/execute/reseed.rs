@@ -7,8 +7,8 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ap_core::gtid::GtidState;
@@ -26,12 +26,6 @@ use crate::store::remove_if_there;
 const UNFINISHED: &str = "ap-reseed-unfinished";
 /// Longest making of an empty data directory, and longest short statement.
 const SHORT: Duration = Duration::from_secs(120);
-/// Longest copy.
-pub(super) const COPY: Duration = Duration::from_secs(24 * 3600);
-/// Longest time in which a copy does not go on: the peer has vanished.
-const STALLED: Duration = Duration::from_secs(120);
-/// How often progress is told.
-const PROGRESS: Duration = Duration::from_secs(2);
 /// MariaDB's own schemas are made anew, not copied; its accounts are, as statements.
 const SCHEMAS: &str = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN \
      ('mysql','information_schema','performance_schema','sys')";
@@ -39,9 +33,6 @@ const SCHEMAS: &str = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE
 /// about that size.
 const SIZE: &str = "SELECT COALESCE(SUM(DATA_LENGTH), 0) FROM information_schema.TABLES WHERE TABLE_SCHEMA NOT IN \
      ('mysql','information_schema','performance_schema','sys')";
-/// Users other than ours and MariaDB's own.
-const ROOT: [&str; 3] = ["--no-defaults", "--user=root", "--batch"];
-
 /// What each server has written, long ago perhaps: an adopted one had another id.
 const BINLOG_STATE: &str = "SELECT @@GLOBAL.gtid_binlog_state";
 /// What becomes of that file when it is.
@@ -163,9 +154,7 @@ impl Node {
                     data.display(),
                     aside.display()
                 ));
-                let mut copy = Command::new("cp");
-                copy.args(["-a", "--reflink=auto", "--"]).args([data, aside]);
-                run(copy, b"", COPY).map(drop).with_context(|| format!("failed to keep {} aside", data.display()))
+                self.copy_files(data, aside).with_context(|| format!("failed to keep {} aside", data.display()))
             }
             Err(error) => Err(error).with_context(|| format!("failed to move {} aside", data.display())),
         }
@@ -184,9 +173,8 @@ impl Node {
     /// Statements as root on the local socket. A failure is told without them:
     /// they hold passwords.
     pub(super) fn as_root(&self, statements: &str) -> Result<()> {
-        let mut mariadb = Command::new("mariadb");
-        mariadb.args(ROOT).arg(format!("--socket={}", self.config.database.socket.display()));
-        run(mariadb, format!("SET SESSION sql_log_bin=0;\n{statements}").as_bytes(), SHORT).map(drop).map_err(|error| {
+        let statements = format!("SET SESSION sql_log_bin=0;\n{statements}");
+        run(self.root_client(), statements.as_bytes(), SHORT).map(drop).map_err(|error| {
             match error.to_string().contains("near '") {
                 true => anyhow::anyhow!("the local database refused a statement"),
                 false => error,
@@ -194,73 +182,12 @@ impl Node {
         })
     }
 
-    /// Runs a dump of about `size` bytes into the local database.
-    fn stream(&mut self, mut dump: Command, size: u64) -> Result<()> {
-        let mut dump = dump
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("failed to run mariadb-dump")?;
-        let Some(out) = dump.stdout.take() else { bail!("mariadb-dump has no output") };
-        let load = Command::new("mariadb")
-            .args(ROOT)
-            .arg(format!("--socket={}", self.config.database.socket.display()))
-            .arg("--init-command=SET SESSION sql_log_bin=0")
-            .stdin(out)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("failed to run mariadb");
-        let mut load = match load {
-            Ok(load) => load,
-            Err(error) => {
-                let _ = dump.kill();
-                let _ = dump.wait();
-                return Err(error);
-            }
-        };
-        let ended = self.follow_copy(&mut dump, &mut load, size);
-        if ended.is_err() {
-            let _ = dump.kill();
-            let _ = load.kill();
-        }
-        let (dump, load) = (dump.wait_with_output()?, load.wait_with_output()?);
-        ended?;
-        for (name, output) in [("mariadb-dump", dump), ("mariadb", load)] {
-            if !output.status.success() {
-                bail!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim());
-            }
-        }
-        Ok(())
-    }
-
-    fn follow_copy(&self, dump: &mut Child, load: &mut Child, size: u64) -> Result<()> {
-        let begun = Instant::now();
-        let (mut told, mut moved, mut bytes) = (begun, begun, 0);
-        loop {
-            let (one, other) = (dump.try_wait()?, load.try_wait()?);
-            if one.is_some() && other.is_some() {
-                return Ok(());
-            }
-            // What the dump has written, or what its reader still works on.
-            let now = written(dump.id()) + written(load.id());
-            if now != bytes {
-                (bytes, moved) = (now, Instant::now());
-            }
-            if moved.elapsed() > STALLED {
-                bail!("nothing was copied for {} s", STALLED.as_secs());
-            }
-            if begun.elapsed() > COPY {
-                bail!("the copy did not end within {} h", COPY.as_secs() / 3600);
-            }
-            if told.elapsed() >= PROGRESS {
-                told = Instant::now();
-                self.tell(&progress(written(dump.id()), size, begun.elapsed()));
-            }
-            crate::serve::alive();
-            std::thread::sleep(Duration::from_millis(20));
-        }
+    /// Of the local database, as root by its socket.
+    pub(super) fn root_client(&self) -> Command {
+        let mut mariadb = Command::new("mariadb");
+        mariadb.args(["--no-defaults", "--user=root", "--batch"]);
+        mariadb.arg(format!("--socket={}", self.config.database.socket.display()));
+        mariadb
     }
 
     pub(super) fn tell(&self, text: &str) {
@@ -308,37 +235,4 @@ fn client(program: &str, options: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.arg(format!("--defaults-file={}", options.display())).args(arguments);
     command
-}
-
-/// How far a copy is: bytes, rate, and about how long it will still take.
-fn progress(copied: u64, size: u64, took: Duration) -> String {
-    const MIB: u64 = 1_048_576;
-    let rate = copied as f64 / took.as_secs_f64().max(0.001);
-    let left = size.saturating_sub(copied) as f64 / rate.max(1.0);
-    let (copied, rate) = (copied / MIB, rate / MIB as f64);
-    if size == 0 {
-        return format!("copied {copied} MiB, {rate:.0} MiB/s");
-    }
-    format!("copied {copied} of about {} MiB, {rate:.0} MiB/s, about {left:.0} s left", size / MIB)
-}
-
-/// Bytes a process has written so far (proc(5), io).
-fn written(pid: u32) -> u64 {
-    let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
-    io.lines().find_map(|line| line.strip_prefix("wchar: ")).and_then(|number| number.parse().ok()).unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn progress_says_rate_and_remaining_time() {
-        let mib = 1_048_576;
-        assert_eq!(
-            progress(10 * mib, 50 * mib, Duration::from_secs(2)),
-            "copied 10 of about 50 MiB, 5 MiB/s, about 8 s left"
-        );
-        assert_eq!(progress(0, 0, Duration::ZERO), "copied 0 MiB, 0 MiB/s");
-    }
 }
