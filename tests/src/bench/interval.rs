@@ -24,8 +24,9 @@ use crate::runner::Runner;
 use crate::starve::starve;
 use crate::wait::{holds, wait_for};
 
-/// Times between two adverts, and for how many minutes more the packaged one is tried.
-const INTERVALS: [(&str, usize); 5] = [("10ms", 1), ("20ms", 1), ("50ms", 1), ("100ms", 3), ("200ms", 1)];
+/// Times between two adverts, and for how many minutes each is tried in ten rounds; the
+/// packaged one first, and for longest.
+const INTERVALS: [(&str, usize); 5] = [("100ms", 30), ("50ms", 3), ("20ms", 3), ("10ms", 3), ("200ms", 3)];
 /// What one round is.
 const MINUTE: Duration = Duration::from_secs(60);
 /// Until somebody serves again once the load has ended.
@@ -54,14 +55,16 @@ pub fn run(bench: &mut Bench<'_>) -> Result<bool> {
         let lab = (bench.new_lab)("")?;
         let build = build(&lab)?;
         let mut runner = Runner::new(lab, &bench.store.path("evidence"));
-        for (interval, times) in &chosen {
-            measure_case(bench, &mut runner, interval, bench.options.rounds * times, &build)?;
+        for (interval, minutes) in &chosen {
+            let minutes = (minutes * bench.options.rounds).div_ceil(10);
+            measure_case(bench, &mut runner, interval, minutes, &build)?;
         }
     }
     let mut cases = Vec::new();
     for (interval, _) in chosen {
         cases.extend(bench.store.kept::<Minute>(interval)?.map(|case| (interval, case)));
     }
+    cases.sort_by_key(|(interval, _)| interval.trim_end_matches("ms").parse::<u32>().unwrap_or(0));
     let text = table(&cases);
     bench.store.write("table.txt", &text)?;
     writeln!(bench.out, "{text}")?;

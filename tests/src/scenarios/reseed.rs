@@ -45,7 +45,7 @@ fn backup(pair: &Pair) -> Result<Counts> {
     let prepare = "mariadb-backup --prepare --target-dir=/var/lib/mysql.backup";
     standby.sh(prepare, Duration::from_secs(60))?.success()?;
     let said = ap_mode_ends(standby, "set ap --reseed", 0)?;
-    ensure!(said.contains("copying /var/lib/mysql.backup"), "{said}");
+    ensure!(said.contains("copying /var/lib/mysql.backup") && said.contains("MiB/s"), "{said}");
     wait_protected(active)?;
     wait_protected(standby)?;
     let mode = standby.run("stat -c '%U:%G %a' /var/lib/mysql")?;
