@@ -34,6 +34,7 @@ mod network;
 mod operator;
 mod port;
 mod power;
+mod purged;
 mod relay;
 mod reseed;
 mod round;
@@ -83,6 +84,7 @@ pub fn all() -> Vec<Scenario> {
         operator::SCENARIOS,
         port::SCENARIOS,
         power::SCENARIOS,
+        purged::SCENARIOS,
         relay::SCENARIOS,
         reseed::SCENARIOS,
         round::SCENARIOS,

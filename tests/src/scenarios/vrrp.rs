@@ -18,7 +18,7 @@ use crate::wait::{equals, holds, wait_for};
 /// Scenarios of this file.
 ///
 /// Without the question (the guard's `peer.holds_on()` removed) the standby
-/// would promote on its lease.
+/// would promote on its lease (tests/broken/vrrp-blocked-unasked.patch).
 pub const SCENARIOS: &[Scenario] = &[
     protected("F19", "vrrp-blocked-both-ways", |pair| vrrp_blocked(pair, Direction::Both)).long(),
     protected("F19", "vrrp-blocked-towards-standby", |pair| vrrp_blocked(pair, Direction::In)),
