@@ -10,7 +10,7 @@ use ap_core::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{self, Priority};
-use crate::{boottime, make_dir, write_atomically};
+use crate::{boottime, make_dir, millis, write_atomically};
 
 /// Where verdicts are kept when there is no configuration to say so.
 pub const RUN_DIR: &str = "/run/ap";
@@ -121,10 +121,6 @@ pub fn refuse(name: &'static str, exit: Exit, reason: impl std::fmt::Display) ->
         let _ = journal::log(&format!("ap-track-{name}"), Priority::Error, &format!("bad: {}", verdict.reason));
     }
     exit
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Runs `check` and gives up on it after `deadline`, whatever it hangs in. Its

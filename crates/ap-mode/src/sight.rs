@@ -10,9 +10,9 @@ use ap_core::observed::DbStatus;
 use ap_core::state::State;
 use ap_core::status::{Last, Sight};
 use ap_db::{Credentials, Database, MariaDb};
+use ap_host::store::Store;
 use ap_net::{Net, Question};
 use ap_notify::shared::Shared;
-use ap_notify::store::Store;
 
 use crate::failure::Failure;
 
@@ -52,7 +52,7 @@ fn own_sight(config: &Config, own: &Host) -> Sight {
     let now = ask(config, own).map_err(|error| format!("{error:#}"));
     let last = match &now {
         Ok(_) => None,
-        Err(_) => local(config, own).ok().map(|answer| Last { answer, at: ap_notify::events::now(), age_ms: 0 }),
+        Err(_) => local(config, own).ok().map(|answer| Last { answer, at: ap_host::wall_clock(), age_ms: 0 }),
     };
     Sight { host: own.name.clone(), here: true, now, last }
 }

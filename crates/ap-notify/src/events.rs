@@ -5,14 +5,14 @@ use std::fs::{self, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use ap_core::config::{Alert, Config};
 use ap_core::event::Event;
 use ap_core::message::Reply;
+use ap_host::process::run_fed;
+use ap_host::wall_clock;
 use nix::fcntl::OFlag;
 
 use crate::shared::Shared;
@@ -70,7 +70,7 @@ impl Events {
 
     fn write(&self, event: Event) -> Event {
         let boot_ms = u64::try_from(ap_host::boottime().as_millis()).unwrap_or(u64::MAX);
-        let event = Event { at: now(), boot_ms, ..event };
+        let event = Event { at: wall_clock(), boot_ms, ..event };
         match serde_json::to_string(&event) {
             Ok(line) => self.append(line + "\n"),
             Err(error) => log::warn!("failed to render an event: {error}"),
@@ -124,7 +124,7 @@ impl Events {
         }
         let (alert, message) = (
             self.alert.clone(),
-            serde_json::json!({"host": self.host, "at": now(), "kind": kind, "text": text}).to_string(),
+            serde_json::json!({"host": self.host, "at": wall_clock(), "kind": kind, "text": text}).to_string(),
         );
         let spawned = std::thread::Builder::new().name("alert".into()).spawn(move || {
             if let Err(error) = run_fed(&alert.command, &message, alert.timeout.get()) {
@@ -166,44 +166,6 @@ fn last(path: &Path) -> Option<Event> {
     let mut tail = Vec::new();
     file.read_to_end(&mut tail).ok()?;
     String::from_utf8_lossy(&tail).lines().rev().find_map(|line| serde_json::from_str(line).ok())
-}
-
-/// Wall clock in RFC 3339, for people; nothing is decided by it.
-pub fn now() -> String {
-    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
-}
-
-/// Runs a program with `input` on standard input, and ends it at the deadline.
-///
-/// # Errors
-/// It cannot be started, fails, or does not end in time.
-pub fn run_fed(command: &[String], input: &str, deadline: Duration) -> Result<()> {
-    let Some((program, arguments)) = command.split_first() else { bail!("no command") };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .with_context(|| format!("failed to run {program}"))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A command that does not read its input is no failure.
-        let _ = stdin.write_all(input.as_bytes());
-    }
-    let until = Instant::now() + deadline;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            if status.success() {
-                return Ok(());
-            }
-            bail!("{program}: {status}");
-        }
-        if Instant::now() >= until {
-            let _ = child.kill();
-            let _ = child.wait();
-            bail!("{program} did not end within {} ms", deadline.as_millis());
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[cfg(test)]

@@ -4,23 +4,18 @@
 //! notify scripts, and one that did the work itself would be killed half-way
 //! when it stops keepalived (facts: keepalived, notify).
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use ap_core::config::Config;
 use ap_core::message::Message;
 use ap_core::mode::{Fault, Mode, Role, Service};
 use ap_core::state::State;
+use ap_host::fifo::{self, SendError};
 use ap_host::grace::Grace;
+use ap_host::store::Store;
 use ap_net::{Kernel, Net};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-
-use crate::store::Store;
 
 /// Puts a message into the FIFO of `ap-notify.socket`.
 ///
@@ -29,16 +24,15 @@ use crate::store::Store;
 pub fn enqueue(config: &Config, message: &Message) -> Result<()> {
     let path = config.fifo();
     let line = message.to_line(&config.codename);
-    let mut fifo = OpenOptions::new()
-        .write(true)
-        .custom_flags(OFlag::O_NONBLOCK.bits())
-        .open(&path)
-        .with_context(|| format!("failed to open {}; is ap-notify.socket started?", path.display()))?;
-    let written = fifo.write(line.as_bytes()).with_context(|| format!("failed to write to {}", path.display()))?;
-    if written != line.len() {
-        bail!("wrote {written} of {} bytes to {}", line.len(), path.display());
-    }
-    Ok(())
+    fifo::send(&path, &line).map_err(|error| match error {
+        SendError::Absent(error) | SendError::Open(error) => {
+            Error::new(error).context(format!("failed to open {}; is ap-notify.socket started?", path.display()))
+        }
+        SendError::Full(error) | SendError::Write(error) => {
+            Error::new(error).context(format!("failed to write to {}", path.display()))
+        }
+        SendError::Partly { written } => anyhow!("wrote {written} of {} bytes to {}", line.len(), path.display()),
+    })
 }
 
 /// `ExecStartPost` of a service.

@@ -6,7 +6,7 @@
 //!   database, peer and gateway and answer the peer's question.
 //! - `observe.rs`: the snapshot the planner sees.
 //! - `execute/`: runs steps, knows no policy.
-//! - `store.rs`, `events.rs`: what is kept: state, track files, history, replies.
+//! - `events.rs`: the history, replies, alerts; what else is kept is in `ap_host::store`.
 
 pub mod dry_run;
 pub mod events;
@@ -17,4 +17,3 @@ pub mod observe;
 pub mod serve;
 pub mod shared;
 pub mod shutdown;
-pub mod store;

@@ -9,13 +9,13 @@ use ap_core::config::{Config, Host};
 use ap_core::protection::Active;
 use ap_core::state::State;
 use ap_db::{Credentials, Database, MariaDb};
+use ap_host::store::Store;
 use ap_net::{Kernel, Net};
 use ap_systemd::{Systemd, Units};
 
 use crate::events::Events;
 use crate::serve::inbox::Inbox;
 use crate::shared::Shared;
-use crate::store::Store;
 
 /// Longest answer of systemd to a single call.
 const DBUS: Duration = Duration::from_secs(5);

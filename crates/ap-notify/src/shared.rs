@@ -10,8 +10,7 @@ use ap_core::mode::{Mode, Role, Vrrp};
 use ap_core::observed::{DbStatus, Gateway};
 use ap_core::protection::{Standby, Timing};
 use ap_core::state::{Intention, State};
-
-use crate::store::Store;
+use ap_host::store::Store;
 
 /// What was last heard of the peer.
 #[derive(Debug, Clone)]

@@ -11,9 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use ap_core::config::Config;
 use ap_core::mode::{Mode, Role};
+use ap_host::store::Store;
 use ap_systemd::{Systemd, Units};
-
-use crate::store::Store;
 
 /// Longest answer of systemd, which is busy stopping everything.
 const DBUS: Duration = Duration::from_secs(5);

@@ -7,8 +7,8 @@ use ap_core::exit::Exit;
 use ap_core::message::Request;
 use ap_core::mode::{Mode, Role};
 use ap_core::state::{Intention, State};
+use ap_host::store::Store;
 use ap_net::{Net, Question};
-use ap_notify::store::Store;
 
 use crate::failure::Failure;
 use crate::install::host;
@@ -47,7 +47,7 @@ pub fn repair(config: &Config, request: &Request) -> Result<()> {
         role: Role::Standby,
         epoch,
         intention: Some(Intention::Leave { why: why.clone() }),
-        since: humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string(),
+        since: ap_host::wall_clock(),
         who: request.who.clone(),
         why,
         ..State::fresh()

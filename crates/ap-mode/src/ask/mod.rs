@@ -127,7 +127,7 @@ pub fn run(context: &Context, verb: Verb, common: Common) -> Result<Exit> {
 
 fn dry_run(context: &Context, request: &Request, json: bool) -> Result<Exit> {
     host::locate(&context.config, None)?;
-    ap_notify::store::Store::new(&context.config)
+    ap_host::store::Store::new(&context.config)
         .state()
         .map_err(|error| error.context(Failure::new(Exit::Unavailable, "nothing can be planned")))?;
     match ap_notify::dry_run::dry_run(&context.path, request)? {

@@ -1,16 +1,17 @@
 //! The way to ap-notify and back: one line into its FIFO, lines out of a reply pipe.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, anyhow};
 use ap_core::config::Config;
 use ap_core::exit::Exit;
 use ap_core::message::Reply;
+use ap_host::fifo::{self, SendError};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
@@ -57,24 +58,18 @@ fn absent(path: &Path) -> Failure {
 }
 
 fn send(fifo: &Path, line: &str) -> Result<()> {
-    // Not created, and not waited for: without a reader open fails with ENXIO.
-    let opened = OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(fifo);
-    let mut fifo_file = match opened {
-        Err(error) if error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(nix::libc::ENXIO) => {
-            return Err(absent(fifo).into());
+    fifo::send(fifo, line).map_err(|error| match error {
+        SendError::Absent(_) => absent(fifo).into(),
+        SendError::Open(error) => {
+            Error::new(error).context(format!("failed to open {}, are you root?", fifo.display()))
         }
-        opened => opened.with_context(|| format!("failed to open {}, are you root?", fifo.display()))?,
-    };
-    // At most MAX_LINE bytes, so the kernel takes all of it or nothing.
-    match fifo_file.write(line.as_bytes()) {
-        Ok(written) if written == line.len() => Ok(()),
-        Ok(_) => bail!("{} took only a part of the request; it is not a FIFO", fifo.display()),
-        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+        SendError::Full(_) => {
             let text = format!("{} is full: ap-notify does not read. Look at: journalctl -u ap-notify", fifo.display());
-            Err(Failure::new(Exit::Unavailable, text).into())
+            Failure::new(Exit::Unavailable, text).into()
         }
-        Err(error) => Err(error).with_context(|| format!("failed to write to {}", fifo.display())),
-    }
+        SendError::Partly { .. } => anyhow!("{} took only a part of the request; it is not a FIFO", fifo.display()),
+        SendError::Write(error) => Error::new(error).context(format!("failed to write to {}", fifo.display())),
+    })
 }
 
 /// Removes the pipes of askers that were killed. Best effort: they do no harm.

@@ -1,5 +1,7 @@
 //! The pipe to ap-notify and back, and what becomes of it.
 
+use std::io::Write;
+
 use super::*;
 use crate::failure::exit_of;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use ap_core::exit::Exit;
 use ap_core::state::State;
-use ap_notify::store::Store;
+use ap_host::store::Store;
 
 use crate::cli::Context;
 use crate::failure::Failure;

@@ -5,9 +5,9 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
 use anyhow::Result;
+use ap_host::process::run_fed;
 
 use super::refused;
-use crate::events::run_fed;
 use crate::node::Node;
 
 /// After a failure it is tried again this much later.

@@ -35,8 +35,8 @@ use ap_core::plan::{Cause, Plan, Refusal};
 use ap_core::protection::{Active, Phase};
 use ap_core::state::{Intention, State};
 use ap_core::step::Step;
+use ap_host::wall_clock;
 
-use crate::events::now;
 use crate::node::Node;
 use crate::shared::timing;
 
@@ -341,7 +341,7 @@ impl Node {
             // why, stays.
             let entered = state.mode != mode || state.is_fresh();
             if entered || (mode != Mode::M && (state.role, state.epoch) != (role, epoch)) {
-                (state.since, state.who, state.why) = (now(), who, why.to_owned());
+                (state.since, state.who, state.why) = (wall_clock(), who, why.to_owned());
             }
             (state.mode, state.role, state.epoch, state.solo) = (mode, role, epoch, solo);
             if mode != Mode::M {

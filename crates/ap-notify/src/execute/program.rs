@@ -1,52 +1,42 @@
-//! Other programs, run to their end or to a deadline.
+//! Other programs that may take longer than systemd's watchdog allows: it is told
+//! that the executor runs while they do.
 
-use std::io::Write;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
+use ap_host::process;
 
 /// Pause between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// Runs a program with `input` on standard input and returns what it printed, which
-/// must fit into a pipe.
+/// As [`process::run`].
 ///
 /// # Errors
-/// It cannot be started, fails, or does not end in time.
-pub fn run(mut command: Command, input: &[u8], deadline: Duration) -> Result<String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("failed to run {name}"))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(input).with_context(|| format!("failed to write to {name}"))?;
-    }
-    let output = end(child, &name, deadline)?;
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+/// As [`process::run`].
+pub fn run(command: Command, input: &[u8], deadline: Duration) -> Result<String> {
+    alive_during(deadline, || process::run(command, input, deadline))
 }
 
-/// Waits for the end of a program, and kills it at the deadline.
+/// As [`process::end`].
 ///
 /// # Errors
-/// It fails, or does not end in time.
-pub fn end(mut child: Child, name: &str, deadline: Duration) -> Result<Output> {
+/// As [`process::end`].
+pub fn end(child: Child, name: &str, deadline: Duration) -> Result<Output> {
+    alive_during(deadline, || process::end(child, name, deadline))
+}
+
+/// Tells the watchdog until `work` is done, but no longer than `deadline`: work that
+/// hangs beyond it is for the watchdog to end.
+fn alive_during<T: Send>(deadline: Duration, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     let until = Instant::now() + deadline;
-    while child.try_wait()?.is_none() {
-        if Instant::now() >= until {
-            let _ = child.kill();
-            let _ = child.wait();
-            bail!("{name} did not end within {} s", deadline.as_secs());
+    thread::scope(|scope| {
+        let worker = thread::Builder::new().spawn_scoped(scope, work).context("failed to start a thread")?;
+        while !worker.is_finished() && Instant::now() < until {
+            crate::serve::alive();
+            thread::sleep(LOOK_AGAIN);
         }
-        crate::serve::alive();
-        std::thread::sleep(LOOK_AGAIN);
-    }
-    let output = child.wait_with_output()?;
-    if !output.status.success() {
-        bail!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(output)
+        worker.join().map_err(|_| anyhow!("a program was not waited for"))?
+    })
 }

@@ -9,13 +9,13 @@ use anyhow::{Context, Result, bail};
 use ap_core::gtid::{Extra, Gtid};
 use ap_core::history;
 use ap_core::mode::Service;
+use ap_host::store::remove_if_there;
 
 use super::binlog::{self, Part};
 use super::refused;
 use super::reseed::copied;
 use super::server::{release, setting};
 use crate::node::Node;
-use crate::store::remove_if_there;
 
 /// The peer tells what it saw at its last look at its database. A node that has
 /// just been replicating may have more than that, and no fork.

@@ -15,12 +15,12 @@ use ap_core::gtid::GtidState;
 use ap_core::message::Reply;
 use ap_core::mode::Service;
 use ap_core::sql::{Account, create_accounts};
+use ap_host::store::remove_if_there;
 
 use super::backup::Backup;
 use super::program::run;
 use super::server::data_directory;
 use crate::node::Node;
-use crate::store::remove_if_there;
 
 /// In the data directory while the copy is not complete.
 const UNFINISHED: &str = "ap-reseed-unfinished";
@@ -128,7 +128,7 @@ impl Node {
         let data = data_directory();
         let old = fs::metadata(&data).with_context(|| format!("failed to look at {}", data.display()))?;
         if !data.join(UNFINISHED).exists() {
-            let stamp = crate::events::now().replace([':', '.'], "-");
+            let stamp = ap_host::wall_clock().replace([':', '.'], "-");
             let aside = PathBuf::from(format!("{}.before-reseed-{stamp}", data.display()));
             self.set_aside(&data, &aside)?;
             self.tell(&format!("the old data directory is kept in {}", aside.display()));

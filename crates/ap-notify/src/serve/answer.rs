@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ap_core::config::{Config, Host};
+use ap_host::store::Store;
 use ap_net::{Kernel, Net};
 
 use super::watch::spawn;
 use crate::shared::Shared;
-use crate::store::Store;
 
 /// Longest write. An answer fits into an empty socket buffer, so this is never waited for.
 const WRITE_DEADLINE: Duration = Duration::from_millis(200);

@@ -8,10 +8,10 @@ use anyhow::Result;
 use ap_core::config::Config;
 use ap_core::observed::DbStatus;
 use ap_db::{Credentials, Database, MariaDb};
+use ap_host::store::Store;
 
 use super::watch::spawn;
 use crate::shared::Shared;
-use crate::store::Store;
 
 /// How often, while it answers or is meant to.
 const EVERY: Duration = Duration::from_millis(100);

@@ -21,11 +21,11 @@ use ap_core::plan::{Cause, plan};
 use ap_core::protection::Active;
 use ap_core::state::Intention;
 use ap_core::step::Step;
+use ap_host::store::Store;
 use ap_systemd::notify::{self, READY, WATCHDOG};
 
 use crate::node::Node;
 use crate::shared::timing;
-use crate::store::Store;
 use inbox::Inbox;
 
 /// How often the protection is looked at.

@@ -13,11 +13,11 @@ use anyhow::{Context, Result};
 use ap_core::config::{Config, Host};
 use ap_core::message::{BadLine, MAX_LINE, Message};
 use ap_core::plan::Cause;
+use ap_host::store::Store;
 use ap_net::{Kernel, Net, Question};
 
 use crate::node::Node;
 use crate::shared::{Heard, Shared};
-use crate::store::Store;
 
 /// How often the gateway is probed.
 const PROBE_EVERY: Duration = Duration::from_millis(500);

@@ -23,8 +23,10 @@ use ap_core::config::Config;
 use ap_core::mode::{Fault, Vrrp};
 use ap_core::state::State;
 use ap_core::verdict::Verdict;
-use ap_host::track::Record;
 use serde::{Deserialize, Serialize};
+
+use crate::track::Record;
+use crate::{boottime, millis, wall_clock, write_atomically};
 
 /// Paths of one node.
 #[derive(Debug, Clone)]
@@ -63,13 +65,13 @@ impl Store {
             self.put("boot", "")?;
         }
         let text = state.to_toml().context("failed to render the state")?;
-        ap_host::write_atomically(&self.state_file, text.as_bytes(), 0o644)
+        write_atomically(&self.state_file, text.as_bytes(), 0o644)
             .with_context(|| format!("failed to write {}", self.state_file.display()))?;
         let word = format!("{}\n", state.mode);
         if fs::read_to_string(&self.mode_file).is_ok_and(|old| old == word) {
             return Ok(());
         }
-        ap_host::write_atomically(&self.mode_file, word.as_bytes(), 0o644)
+        write_atomically(&self.mode_file, word.as_bytes(), 0o644)
             .with_context(|| format!("failed to write {}", self.mode_file.display()))
     }
 
@@ -151,7 +153,7 @@ impl Store {
     /// # Errors
     /// The run directory cannot be written.
     pub fn set_peer(&self, answer: &Answer) -> Result<()> {
-        let heard = Heard { at: crate::events::now(), boot_ms: millis(ap_host::boottime()), answer: answer.clone() };
+        let heard = Heard { at: wall_clock(), boot_ms: millis(boottime()), answer: answer.clone() };
         self.put("peer", &serde_json::to_string(&heard).context("failed to render the peer's answer")?)
     }
 
@@ -209,10 +211,6 @@ pub struct Heard {
     pub boot_ms: u64,
     /// The answer.
     pub answer: Answer,
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Removes a file; a missing one is fine.
