@@ -12,7 +12,7 @@ use crate::verdict::Verdict;
 
 /// One line of JSON, written on connection; what `ap-mode show --json` prints.
 /// Unknown fields are ignored, so that two versions can talk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Answer {
     /// Name of the host in the configuration.
@@ -85,7 +85,7 @@ pub struct Answer {
 }
 
 /// What `ap-mode status` shows beyond what the two nodes decide by.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Report {
     /// The services are meant to run.

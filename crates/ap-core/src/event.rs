@@ -43,7 +43,7 @@ pub struct StepTime {
 }
 
 /// The last event, as a node tells it to others.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Brief {
     /// Wall clock of that node, for people.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// How a program ends. `status` and `check` speak Nagios instead, trackers
 /// only 0 or not 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Exit {
     /// Done, healthy.
     Ok = 0,

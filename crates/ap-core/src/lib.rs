@@ -1,8 +1,12 @@
-//! Policy of an active-standby pair: configuration, modes, events, planner.
+//! Policy of an active-standby pair: configuration, modes, events, planner, and the
+//! agent that makes plans and goes through with them.
 //!
-//! Nothing here opens a file, a socket or a clock. Time comes in as a value,
-//! observations come in as snapshots, decisions go out as steps.
+//! Nothing here opens a file, a socket or a clock. Time comes in as a value. The planner
+//! is told a snapshot and answers with steps; the agent is told what happened and answers
+//! with effects.
 
+pub mod action;
+pub mod agent;
 pub mod answer;
 pub mod config;
 pub mod event;

@@ -6,12 +6,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::mode::{Mode, Role, Service, Vrrp};
+use crate::plan::Cause;
 
 /// Longest line that the kernel writes in one piece.
 pub const MAX_LINE: usize = 4096;
 
 /// One line of the FIFO.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Message {
     /// `INSTANCE "ap" MASTER 254`, as keepalived writes it.
     Vrrp(Vrrp),
@@ -44,6 +45,9 @@ pub struct Request {
     /// Override a refusal that protects data.
     #[serde(default)]
     pub force: bool,
+    /// Say what would be done, and do nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
 }
 
 /// What is asked.
@@ -97,6 +101,17 @@ impl Message {
             Self::Vrrp(word) => Some(*word),
             Self::Stopped { service: Service::Keepalived, .. } => Some(Vrrp::Stop),
             _ => None,
+        }
+    }
+
+    /// What came, in a sentence; requests are recorded with what became of them.
+    pub fn told(&self) -> Option<String> {
+        match self {
+            Self::Vrrp(vrrp) => Some(Cause::Vrrp(*vrrp).to_string()),
+            Self::Stopped { service, clean: true } => Some(format!("{service} was stopped")),
+            Self::Stopped { service, clean: false } => Some(Cause::Gone(*service).to_string()),
+            Self::Started(service) => Some(format!("{service} was started")),
+            Self::Request(_) => None,
         }
     }
 
@@ -155,7 +170,7 @@ impl Message {
 }
 
 /// One line on the reply pipe of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "kebab-case")]
 pub enum Reply {
     /// A step begins, or progress of one.
@@ -207,6 +222,7 @@ mod tests {
             why: "test".into(),
             verb: Verb::Set { mode: Mode::Ap, role: Some(Role::Active), reseed: false },
             force: false,
+            dry_run: false,
         });
         assert_eq!(Message::parse(&message.to_line("ap"), "ap"), Ok(Some(message)));
     }

@@ -11,14 +11,12 @@ use crate::mode::{Service, Vrrp};
 use crate::state::State;
 
 /// What systemd says of a unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct UnitState {
     /// `ActiveState`: active, inactive, failed, activating, deactivating, reloading.
     pub active: String,
     /// `UnitFileState`: enabled, disabled, masked, static, ...; empty when there is no file.
     pub file: String,
-    /// Main process, 0 when none.
-    pub main_pid: u32,
 }
 
 impl UnitState {
@@ -39,7 +37,7 @@ impl UnitState {
 }
 
 /// The four units of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Units {
     /// The unit named after the codename.
     pub start: UnitState,
@@ -63,7 +61,7 @@ impl Units {
 }
 
 /// What MariaDB says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct DbStatus {
     /// `version()`.
     pub version: String,
@@ -100,7 +98,7 @@ pub struct DbStatus {
 }
 
 /// The replica side of a database.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Replica {
     /// `Master_Host`.
     pub master_host: String,
@@ -147,7 +145,7 @@ pub enum Gateway {
 }
 
 /// A snapshot of the node, taken before planning.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Observed {
     /// `state.toml`.
     pub state: State,

@@ -1,4 +1,4 @@
-//! The exact SQL the executor runs and `--dry-run` prints.
+//! The exact SQL that steps consist of and `--dry-run` prints.
 //!
 //! Everything here works on MariaDB 10.5 to 11.8, with the words all of them
 //! know (`SLAVE`, `MASTER`), and is safe to run again.
@@ -12,7 +12,7 @@ pub use accounts::{Account, create_accounts, local_rights, replication_rights};
 pub use settings::{Settings, mariadb_settings};
 
 /// One statement. Display and Debug show `***` in place of passwords.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Sql {
     text: String,
     shown: String,
@@ -161,6 +161,11 @@ pub fn begin_history() -> Vec<Sql> {
 /// Whether ordinary users may write.
 pub fn read_only(on: bool) -> Vec<Sql> {
     set_global("read_only", on)
+}
+
+/// Whether these are the statements of [`read_only`], and which.
+pub fn is_read_only(statements: &[Sql]) -> Option<bool> {
+    [true, false].into_iter().find(|on| statements == read_only(*on))
 }
 
 /// Whether commits wait for a replica's acknowledgement.

@@ -1,14 +1,15 @@
-//! The steps plans are made of. The executor runs them and knows no policy;
-//! `--dry-run` prints them.
+//! The steps plans are made of. Each is a list of actions ([`Step::actions`]), and
+//! that one list is what the agent goes through, what `--dry-run` prints and what
+//! the history keeps.
 
 use std::fmt;
 
-use crate::config::Config;
+use crate::action::Action;
+use crate::agent::Site;
 use crate::mode::{Fault, Mode, Role, Service};
-use crate::sql;
 use crate::state::Intention;
 
-/// One idempotent thing to do. Each has a deadline in the executor.
+/// One idempotent thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Write down what is begun, so that it is resumed after a crash.
@@ -48,6 +49,10 @@ pub enum Step {
     RemoveVip,
     /// Put the VIP back that keepalived believes to hold.
     RestoreVip,
+    /// Claim the promotion: from here on the peer hears that this node promotes itself.
+    Claim,
+    /// Give the lease up, off the disk as well.
+    DropLease(String),
     /// Run the fence command, if there is one; where it is required its failure forbids to go on.
     FencePeer,
     /// Stop the replication IO thread; the old active can get no acknowledgement from here on.
@@ -92,83 +97,9 @@ pub enum Step {
 }
 
 impl Step {
-    /// What the executor will do, call by call, secrets as `***`.
-    pub fn describe(&self, config: &Config, peer: &str, repl: (&str, &str)) -> Vec<String> {
-        let unit = |service: Service| config.unit(service).to_owned();
-        let sql = |statements: Vec<sql::Sql>| statements.iter().map(|s| format!("SQL   {s}")).collect::<Vec<_>>();
-        let one = |text: String| vec![text];
-        match self {
-            Self::Intend(intention) => one(format!("WRITE {}: intention {intention}", config.state_file().display())),
-            Self::Become { mode, role, epoch, solo } => one(format!(
-                "WRITE {}: mode {mode}, role {role}, epoch {epoch}{}; {}: {mode}",
-                config.state_file().display(),
-                if *solo { ", solo" } else { "" },
-                config.mode_file().display()
-            )),
-            Self::RecordFenced => one(format!("WRITE {}: fenced", config.state_file().display())),
-            Self::Finish => one(format!("WRITE {}: done", config.state_file().display())),
-            Self::Fault(fault, on) => one(format!("WRITE {}: {}", config.fault_file(*fault).display(), u8::from(*on))),
-            Self::FenceDatabase => one(format!("UNIT  SIGKILL to all of {}", unit(Service::Database))),
-            Self::Start(service) => one(format!("UNIT  StartUnit {}", unit(*service))),
-            Self::StartTruncating => one(format!(
-                "UNIT  StartUnit {} with --init-rpl-role=SLAVE (MariaDB before 10.6.19: plainly)",
-                unit(Service::Database)
-            )),
-            Self::Stop(service) => one(format!("UNIT  StopUnit {}", unit(*service))),
-            Self::UnitFiles(mode) => {
-                let services = [Service::Database, Service::Api, Service::Keepalived].map(unit).join(" ");
-                let start = config.start_unit();
-                match mode {
-                    Mode::M => one(format!("UNIT  MaskUnitFiles {start} {services}")),
-                    Mode::Ap => vec![
-                        format!("UNIT  UnmaskUnitFiles {start} {services}"),
-                        format!("UNIT  DisableUnitFiles {start} {services}"),
-                    ],
-                    Mode::S => vec![
-                        format!("UNIT  UnmaskUnitFiles {start} {services}"),
-                        format!("UNIT  DisableUnitFiles {services}"),
-                        format!("UNIT  EnableUnitFiles {start}"),
-                    ],
-                }
-            }
-            Self::Started(on) => one(format!(
-                "WRITE {}: {}",
-                config.run_dir().join("started").display(),
-                if *on { "yes" } else { "removed" }
-            )),
-            Self::RestoreVip => one(format!("ADDR  add {}/32", config.vip)),
-            Self::RemoveVip => one(format!("ADDR  remove {}/32", config.vip)),
-            Self::FencePeer if config.fence.command.is_empty() => one("FENCE no command".into()),
-            Self::FencePeer => one(format!("FENCE {} {peer}", config.fence.command.join(" "))),
-            Self::StopReceiving => sql(sql::stop_io()),
-            Self::Drain => one("WAIT  until all that was received is applied (MASTER_GTID_WAIT)".into()),
-            Self::Confirm => one(format!("ASK   {peer}: a lease alive, or the word of a fenced active")),
-            Self::EndReplication => sql(sql::stop_replication()),
-            Self::BeginHistory => {
-                let all = sql(sql::begin_history());
-                all.into_iter().map(|line| format!("{line} (if the binary log has no transaction)")).collect()
-            }
-            Self::SemiSync(on) => sql(sql::semi_sync_master(*on)),
-            Self::Writable => sql(sql::read_only(false)),
-            Self::ReadOnly => sql(sql::read_only(true)),
-            Self::CompareHistories => one(format!("ASK   {peer}: gtid_binlog_state covers this node's")),
-            Self::Follow => {
-                let host = config.host.iter().find(|host| host.name == peer);
-                let address = host.map_or_else(|| peer.to_owned(), |host| host.address.to_string());
-                sql(sql::change_master(&address, config.database.port, repl.0, repl.1))
-            }
-            Self::ResumeReplication => sql(sql::start_replication()),
-            Self::AwaitPeerServes => one(format!("WAIT  until {peer} serves")),
-            Self::AwaitStandby => one(format!("WAIT  until {peer} replicates from here")),
-            Self::AwaitLease => one(format!("WAIT  until {peer} grants this node a lease: PROTECTED")),
-            Self::AwaitReplication => one(format!("WAIT  until replication receives from {peer}")),
-            Self::AwaitProtection => one("WAIT  until a session is whole: PROTECTED".into()),
-            Self::GoSolo => one(format!("ASK   {peer}: holds no lease, or wait for its end; then acknowledge alone")),
-            Self::Reseed => {
-                one(format!("COPY  all data of {peer} over this node's (the old data directory is kept aside)"))
-            }
-            Self::Alert(text) => one(format!("ALERT {text}")),
-        }
+    /// What will be done, a line for each action, secrets as `***`.
+    pub fn describe(&self, site: &Site) -> Vec<String> {
+        self.actions(site).iter().flat_map(|action: &Action| action.show(site)).collect()
     }
 }
 

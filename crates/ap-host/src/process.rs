@@ -62,10 +62,29 @@ pub fn run_fed(command: &[String], input: &str, deadline: Duration) -> Result<()
         // A command that does not read its input is no failure.
         let _ = stdin.write_all(input.as_bytes());
     }
+    succeed(child, program, deadline)
+}
+
+/// Runs a program for its success only, without input; what it prints is dropped.
+///
+/// # Errors
+/// It cannot be started, fails, or does not end in time.
+pub fn run_silent(mut command: Command, deadline: Duration) -> Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .with_context(|| format!("failed to run {name}"))?;
+    succeed(child, &name, deadline)
+}
+
+fn succeed(mut child: Child, name: &str, deadline: Duration) -> Result<()> {
     match wait(&mut child, deadline)? {
         Some(status) if status.success() => Ok(()),
-        Some(status) => bail!("{program}: {status}"),
-        None => bail!("{program} did not end within {} ms", deadline.as_millis()),
+        Some(status) => bail!("{name}: {status}"),
+        None => bail!("{name} did not end within {} ms", deadline.as_millis()),
     }
 }
 

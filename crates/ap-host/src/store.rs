@@ -12,6 +12,7 @@
 //! | RUN/boot            | an intention was written since boot         | our crash |
 //! | RUN/peer            | the peer's last answer, for people          | our crash |
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -162,25 +163,14 @@ impl Store {
         serde_json::from_str(&fs::read_to_string(self.run.join("peer")).ok()?).ok()
     }
 
-    /// What of an answer lies in files: whether the services are meant to run, and
-    /// what the checks found lately.
-    pub fn complete(&self, answer: &mut Answer, config: &Config, now: Duration) {
-        answer.report.started = self.started();
-        let stale = 3 * config.check.interval.get() + config.check.timeout.get();
-        for name in ["nic", "api", "db"] {
-            let file = self.run.join("track").join(name);
-            let record = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
-            let fresh = record.filter(|record| millis(now).saturating_sub(record.at_ms) <= millis(stale));
-            if let Some(record) = fresh {
-                answer.report.checks.insert(name.into(), record.verdict);
-            }
-        }
-        // The end of a unit is known before its check runs again.
-        for fault in self.faults() {
-            if let Some(verdict) = answer.report.checks.get_mut(fault.as_str()) {
-                *verdict = Verdict::bad("its unit has ended");
-            }
-        }
+    /// The last verdict of each check that has run, and when it did (time since boot).
+    pub fn checks(&self) -> BTreeMap<String, (Verdict, Duration)> {
+        let record = |name: &str| {
+            let bytes = fs::read(self.run.join("track").join(name)).ok()?;
+            let record: Record = serde_json::from_slice(&bytes).ok()?;
+            Some((name.to_owned(), (record.verdict, Duration::from_millis(record.at_ms))))
+        };
+        ["nic", "api", "db"].into_iter().filter_map(record).collect()
     }
 
     /// A file under the run directory.
@@ -223,5 +213,27 @@ pub fn remove_if_there(path: &Path) -> Result<()> {
             Err(error).with_context(|| format!("failed to remove {}", path.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_kept_as_an_older_version_kept_it() {
+        let run = std::env::temp_dir().join(format!("ap-store-{}", std::process::id()));
+        fs::create_dir_all(&run).unwrap();
+        let store = Store { state_file: run.join("state.toml"), mode_file: run.join("mode"), run: run.clone() };
+        assert_eq!(store.lease(), None);
+        let lease = (Duration::from_millis(123_456), "1a2b3c4d-812.33411-9".to_owned());
+        // As commit e2530bc wrote it.
+        fs::write(run.join("lease"), "123456 1a2b3c4d-812.33411-9\n").unwrap();
+        assert_eq!(store.lease(), Some(lease.clone()));
+        store.set_lease(Some((lease.0, &lease.1))).unwrap();
+        assert_eq!(fs::read_to_string(run.join("lease")).unwrap(), "123456 1a2b3c4d-812.33411-9\n");
+        store.set_lease(None).unwrap();
+        assert_eq!(store.lease(), None);
+        fs::remove_dir_all(&run).unwrap();
     }
 }

@@ -1,8 +1,10 @@
 //! What can be seen of this node and of its peer.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use ap_core::agent::{Agent, Input, Kept, Seen, Site};
 use ap_core::answer::Answer;
 use ap_core::config::{Config, Host};
 use ap_core::exit::Exit;
@@ -12,7 +14,6 @@ use ap_core::status::{Last, Sight};
 use ap_db::{Credentials, Database, MariaDb};
 use ap_host::store::Store;
 use ap_net::{Net, Question};
-use ap_notify::shared::Shared;
 
 use crate::failure::Failure;
 
@@ -77,16 +78,37 @@ pub fn local(config: &Config, own: &Host) -> Result<Answer> {
     let state = State::from_toml(&text)
         .with_context(|| Failure::new(Exit::Unavailable, format!("{} cannot be used", file.display())))?;
     let store = Store::new(config);
-    let shared = Shared::new(config, &store, state);
-    let mut facts = shared.facts();
-    facts.db = status(config).map_err(|error| format!("{error:#}"));
-    facts.protection = "unknown without ap-notify".into();
-    let vip = ap_net::Kernel.own_addresses().is_ok_and(|own| own.contains(&config.vip));
+    let peer = config.host.iter().find(|host| host.name != own.name).unwrap_or(own);
+    let site = Site {
+        config: config.clone(),
+        own: own.clone(),
+        peer: peer.clone(),
+        replication_user: String::new(),
+        replication_password: String::new(),
+    };
     let now = ap_host::boottime();
-    let mut answer = facts.answer(config, own, vip, now);
-    drop(facts);
-    store.complete(&mut answer, config, now);
-    Ok(answer)
+    let kept = Kept {
+        state,
+        same_boot: store.same_boot(),
+        vrrp: store.vrrp(),
+        started: store.started(),
+        lease: store.lease(),
+        event: None,
+    };
+    // The agent that nobody runs: it is told what there is to see, and orders nothing.
+    let mut agent = Agent::new(Arc::new(site), kept, now);
+    let status = status(config).map(Box::new).map_err(|error| format!("{error:#}"));
+    let vip = ap_net::Kernel.own_addresses().is_ok_and(|own| own.contains(&config.vip));
+    for what in [
+        Seen::Database { status, process: None },
+        Seen::Vip(vip),
+        Seen::Faults(store.faults()),
+        Seen::Checks(store.checks()),
+    ] {
+        agent.on(now, Input::Seen { at: now, what });
+    }
+    let protection = "unknown without ap-notify".into();
+    Ok(Answer { protected: false, protection, ..agent.answer(now) })
 }
 
 fn status(config: &Config) -> Result<DbStatus> {

@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use ap_core::answer::Answer;
 use ap_core::observed::Gateway;
 
-use crate::{Net, Nic, Nics, Question};
+use crate::{Changes, Net, Nic, Nics, Question};
 
 /// The net of a test.
 #[derive(Debug)]
@@ -82,5 +82,22 @@ impl Net for FakeNet {
 
     fn gateway(&self, _: &[IpAddr], _: Ipv4Addr, _: Duration) -> Gateway {
         *held(&self.gateway)
+    }
+
+    fn watch(&self) -> Result<Box<dyn Changes>> {
+        Ok(Box::new(Perhaps))
+    }
+}
+
+/// Says every few milliseconds that something may have changed: a test changes the
+/// interfaces directly.
+struct Perhaps;
+
+impl Changes for Perhaps {
+    fn changed(&self, until: Instant) -> Result<bool> {
+        const OFTEN: Duration = Duration::from_millis(5);
+        let left = until.saturating_duration_since(Instant::now());
+        std::thread::sleep(left.min(OFTEN));
+        Ok(left > OFTEN)
     }
 }

@@ -14,7 +14,7 @@ mod rtnetlink;
 pub mod watch;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ap_core::answer::Answer;
@@ -36,8 +36,18 @@ pub struct Question<'a> {
     pub deadline: Duration,
 }
 
+/// Hears of every change of links and addresses. Open it before the first look,
+/// or a change in between is missed.
+pub trait Changes: Send {
+    /// Waits until something changed (true) or the moment has come (false).
+    ///
+    /// # Errors
+    /// Nothing more will be heard from it.
+    fn changed(&self, until: Instant) -> Result<bool>;
+}
+
 /// The network as a node sees and changes it.
-pub trait Net {
+pub trait Net: Send + Sync {
     /// All network interfaces with their states and IPv4 addresses, at one moment.
     ///
     /// # Errors
@@ -80,21 +90,18 @@ pub trait Net {
     /// deadline; without witnesses, the default gateway.
     fn gateway(&self, witnesses: &[IpAddr], own: Ipv4Addr, deadline: Duration) -> Gateway;
 
+    /// Starts to listen to changes of links and addresses.
+    ///
+    /// # Errors
+    /// The kernel does not tell of them.
+    fn watch(&self) -> Result<Box<dyn Changes>>;
+
     /// The IPv4 addresses of this machine.
     ///
     /// # Errors
     /// The kernel does not say.
     fn own_addresses(&self) -> Result<Vec<Ipv4Addr>> {
         Ok(self.nics()?.addresses())
-    }
-
-    /// Whether the interface carries the address.
-    ///
-    /// # Errors
-    /// The kernel does not say. A missing interface carries nothing.
-    fn has_address(&self, nic: &str, address: Ipv4Addr) -> Result<bool> {
-        let nics = self.nics()?;
-        Ok(nics.get(nic).is_some_and(|nic| nic.addresses.contains(&address)))
     }
 }
 
@@ -136,58 +143,8 @@ impl Net for Kernel {
             None => Gateway::None,
         }
     }
-}
 
-/// A host kept unreachable for as long as this value lives: stopping the IO
-/// thread against a vanished host takes 2 s, and 12 ms when its address is
-/// unreachable (measured, MariaDB 10.11).
-#[must_use]
-pub struct Unreachable<'a> {
-    net: &'a dyn Net,
-    host: Option<Ipv4Addr>,
-}
-
-impl<'a> Unreachable<'a> {
-    /// Blocks the host.
-    ///
-    /// # Errors
-    /// Not permitted.
-    pub fn new(net: &'a dyn Net, host: Ipv4Addr) -> Result<Self> {
-        net.block(host)?;
-        Ok(Self { net, host: Some(host) })
-    }
-
-    /// Unblocks the host and says whether that went well, which a drop cannot.
-    ///
-    /// # Errors
-    /// Not permitted; dropping would have failed as well.
-    pub fn close(mut self) -> Result<()> {
-        self.host.take().map_or(Ok(()), |host| self.net.unblock(host))
-    }
-}
-
-impl Drop for Unreachable<'_> {
-    fn drop(&mut self) {
-        if let Some(host) = self.host.take() {
-            // Whoever needs to know calls `close`; the next start unblocks again.
-            let _ = self.net.unblock(host);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fake::{FakeNet, held};
-
-    #[test]
-    fn a_host_is_unreachable_only_as_long_as_needed() {
-        let (net, host) = (FakeNet::default(), Ipv4Addr::new(192, 0, 2, 11));
-        let guard = Unreachable::new(&net, host).unwrap();
-        assert_eq!(*held(&net.blocked), [host]);
-        drop(guard);
-        assert!(held(&net.blocked).is_empty());
-        Unreachable::new(&net, host).unwrap().close().unwrap();
-        assert!(held(&net.blocked).is_empty());
+    fn watch(&self) -> Result<Box<dyn Changes>> {
+        Ok(Box::new(watch::Watch::new()?))
     }
 }

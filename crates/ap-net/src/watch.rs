@@ -8,14 +8,13 @@ use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket};
 
-use crate::poll;
+use crate::{Changes, poll};
 
 /// Multicast groups of rtnetlink(7): links and IPv4 addresses.
 const LINKS: u32 = 0x1;
 const ADDRESSES: u32 = 0x10;
 
-/// Hears of every change of links and addresses. Open it before the first look,
-/// or a change in between is missed.
+/// The kernel's news of links and addresses.
 #[derive(Debug)]
 pub struct Watch(OwnedFd);
 
@@ -35,12 +34,10 @@ impl Watch {
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, LINKS | ADDRESSES)).context("failed to listen to rtnetlink")?;
         Ok(Self(socket))
     }
+}
 
-    /// Waits until something changed (true) or the moment has come (false).
-    ///
-    /// # Errors
-    /// The socket broke.
-    pub fn changed(&self, until: Instant) -> Result<bool> {
+impl Changes for Watch {
+    fn changed(&self, until: Instant) -> Result<bool> {
         match poll::wait(self.0.as_fd(), PollFlags::POLLIN, until) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::TimedOut => return Ok(false),

@@ -8,7 +8,10 @@ use anyhow::Result;
 use ap_core::exit::Exit;
 use ap_core::message::Message;
 use ap_core::mode::{Service, Vrrp};
-use ap_notify::{hook, serve, shutdown};
+use ap_net::Kernel;
+use ap_notify::adapters::{DBUS, RealFiles};
+use ap_notify::{hook, service, shutdown};
+use ap_systemd::Systemd;
 use clap::{Parser, Subcommand};
 
 /// Makes the node fit what keepalived decided.
@@ -82,10 +85,11 @@ pub fn run(cli: Cli) -> ExitCode {
 
 fn dispatch(path: &Path, command: Command) -> Result<Exit> {
     if let Command::Serve = command {
-        serve::run(path)?;
+        service::run(path)?;
         return Ok(Exit::Ok);
     }
     let config = ap_host::load_config(path)?;
+    let files = RealFiles::new(&config);
     let send = |word: Vrrp| hook::enqueue(&config, &Message::Vrrp(word));
     match command {
         Command::Serve => {}
@@ -96,12 +100,12 @@ fn dispatch(path: &Path, command: Command) -> Result<Exit> {
         Command::UnitStarted { service } => hook::unit_started(&config, service)?,
         Command::UnitStopping { service } => {
             let main = std::env::var("MAINPID").ok().and_then(|pid| pid.parse().ok());
-            hook::unit_stopping(&config, service, main)?;
+            hook::unit_stopping(&config, &files, service, main)?;
         }
-        Command::HandOver => shutdown::hand_over(path, &config)?,
+        Command::HandOver => shutdown::hand_over(path, &config, &files, &Systemd::new(DBUS))?,
         Command::UnitStopped { service } => {
             let result = std::env::var("SERVICE_RESULT").unwrap_or_else(|_| "unknown".into());
-            hook::unit_stopped(&config, service, &result)?;
+            hook::unit_stopped(&config, &files, &Kernel, service, &result)?;
         }
         Command::Instance { name, state, .. } => {
             let line = format!("INSTANCE \"{name}\" {state} 0");

@@ -4,18 +4,22 @@
 //! notify scripts, and one that did the work itself would be killed half-way
 //! when it stops keepalived (facts: keepalived, notify).
 
+use std::net::Ipv4Addr;
+
 use anyhow::{Context, Error, Result, anyhow, bail};
+use ap_core::action::track_file;
 use ap_core::config::Config;
 use ap_core::message::Message;
-use ap_core::mode::{Fault, Mode, Role, Service};
+use ap_core::mode::{Mode, Role, Service};
 use ap_core::state::State;
 use ap_host::fifo::{self, SendError};
 use ap_host::grace::Grace;
-use ap_host::store::Store;
-use ap_net::{Kernel, Net};
+use ap_net::Net;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+use crate::adapters::Files;
 
 /// Puts a message into the FIFO of `ap-notify.socket`.
 ///
@@ -52,11 +56,11 @@ pub fn unit_started(config: &Config, service: Service) -> Result<()> {
 ///
 /// # Errors
 /// Whatever failed, after everything was tried.
-pub fn unit_stopping(config: &Config, service: Service, main: Option<i32>) -> Result<()> {
+pub fn unit_stopping(config: &Config, files: &dyn Files, service: Service, main: Option<i32>) -> Result<()> {
     let Some(main) = main else { return Ok(()) };
     let until = ap_host::boottime() + config.pair.restart_grace.get();
     let kept = Grace { until, stopping: true }.write(&config.run_dir(), service).context("failed to keep the grace");
-    if service == Service::Database && in_session(config) {
+    if service == Service::Database && in_session(files) {
         match kill(Pid::from_raw(main), Signal::SIGKILL) {
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(errno) => bail!("failed to kill process {main} of the database: {errno}"),
@@ -67,9 +71,9 @@ pub fn unit_stopping(config: &Config, service: Service, main: Option<i32>) -> Re
 
 /// Whether commits here wait for the standby. A state that cannot be read may be
 /// that of an active.
-fn in_session(config: &Config) -> bool {
+fn in_session(files: &dyn Files) -> bool {
     let active = |state: State| state.mode == Mode::Ap && state.role == Role::Active && !state.solo && !state.fenced;
-    Store::new(config).state().map_or(true, active)
+    files.state().map_or(true, active)
 }
 
 /// `ExecStopPost` of a service; `result` is `$SERVICE_RESULT`.
@@ -80,7 +84,7 @@ fn in_session(config: &Config) -> bool {
 ///
 /// # Errors
 /// Whatever failed, after everything was tried.
-pub fn unit_stopped(config: &Config, service: Service, result: &str) -> Result<()> {
+pub fn unit_stopped(config: &Config, files: &dyn Files, net: &dyn Net, service: Service, result: &str) -> Result<()> {
     let mut failures = Vec::new();
     let run = config.run_dir();
     let grace = Grace::read(&run, service).filter(|grace| grace.stopping);
@@ -91,17 +95,12 @@ pub fn unit_stopped(config: &Config, service: Service, result: &str) -> Result<(
         failures.push(format!("failed to keep the grace: {error}"));
     }
     if service == Service::Keepalived
-        && let Err(error) = remove_vip(config)
+        && let Err(error) = remove_vip(net, config.vip)
     {
         failures.push(format!("{error:#}"));
     }
-    let fault = match service {
-        Service::Database => Some(Fault::Db),
-        Service::Api => Some(Fault::Api),
-        Service::Keepalived => None,
-    };
-    if let (Some(fault), false) = (fault, clean)
-        && let Err(error) = Store::new(config).set_fault(fault, true)
+    if let (Some(fault), false) = (track_file(service), clean)
+        && let Err(error) = files.set_fault(fault, true)
     {
         failures.push(format!("{error:#}"));
     }
@@ -114,14 +113,12 @@ pub fn unit_stopped(config: &Config, service: Service, result: &str) -> Result<(
 /// Takes the VIP off this host's interface.
 ///
 /// # Errors
-/// This machine is neither host, or the kernel refuses.
-pub fn remove_vip(config: &Config) -> Result<()> {
-    let net = Kernel;
+/// The kernel refuses.
+pub fn remove_vip(net: &dyn Net, vip: Ipv4Addr) -> Result<()> {
     let nics = net.nics()?;
     for nic in &nics.0 {
-        if nic.addresses.contains(&config.vip) {
-            net.remove_address(&nic.name, config.vip)
-                .with_context(|| format!("failed to remove {} from {}", config.vip, nic.name))?;
+        if nic.addresses.contains(&vip) {
+            net.remove_address(&nic.name, vip).with_context(|| format!("failed to remove {vip} from {}", nic.name))?;
         }
     }
     Ok(())

@@ -1,19 +1,20 @@
-//! The one executor: observe, plan, execute, record.
+//! The hands of the agent (`ap_core::agent`): what happens becomes its inputs, its
+//! effects are carried out. Nothing is decided here.
 //!
+//! - `service/`: the service: one loop around the agent, and the threads that only
+//!   feed it: the FIFO, the addresses. The peer's question is answered with what the
+//!   agent published last.
+//! - `hands/`: effects, each kind on a thread of its own, so that nothing urgent waits.
+//! - `adapters/`: what the hands use, behind traits.
+//! - `data/`: the data directory, while no server need run on it.
+//! - `events.rs`: the history on disk.
 //! - `hook.rs`: puts an event into the FIFO; what keepalived and the drop-ins call.
 //! - `shutdown.rs`: the active of a pair hands over before its machine goes down.
-//! - `serve/`: the service: main loop, inbox, and the threads that watch
-//!   database, peer and gateway and answer the peer's question.
-//! - `observe.rs`: the snapshot the planner sees.
-//! - `execute/`: runs steps, knows no policy.
-//! - `events.rs`: the history, replies, alerts; what else is kept is in `ap_host::store`.
 
-pub mod dry_run;
+pub mod adapters;
+mod data;
 pub mod events;
-pub mod execute;
+pub mod hands;
 pub mod hook;
-pub mod node;
-pub mod observe;
-pub mod serve;
-pub mod shared;
+pub mod service;
 pub mod shutdown;

@@ -6,16 +6,14 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ap_core::config::Config;
 use ap_core::mode::{Mode, Role};
-use ap_host::store::Store;
-use ap_systemd::{Systemd, Units};
+use ap_systemd::Units;
 
-/// Longest answer of systemd, which is busy stopping everything.
-const DBUS: Duration = Duration::from_secs(5);
+use crate::adapters::Files;
+
 /// Longest hand-over; after it the machine goes down as it would have.
 const DEADLINE: &str = "20s";
 
@@ -23,19 +21,19 @@ const DEADLINE: &str = "20s";
 ///
 /// # Errors
 /// systemd does not say whether the machine goes down, or nothing was handed over.
-pub fn hand_over(path: &Path, config: &Config) -> Result<()> {
+pub fn hand_over(path: &Path, config: &Config, files: &dyn Files, units: &dyn Units) -> Result<()> {
     // Left out by systemd when keepalived has ended by itself: that is a failure.
     if std::env::var_os("MAINPID").is_none() {
         return Ok(());
     }
-    let store = Store::new(config);
-    let state = store.state()?;
+    let kept = files.kept()?;
+    let state = kept.state;
     let pair = state.mode == Mode::Ap && state.role == Role::Active && !state.solo && !state.fenced;
     // What is under way may itself stop keepalived: it would wait for us, and we for it.
-    if !pair || state.intention.is_some() || !store.started() {
+    if !pair || state.intention.is_some() || !kept.started {
         return Ok(());
     }
-    if !Systemd::new(DBUS).shutting_down()? {
+    if !units.shutting_down()? {
         return Ok(());
     }
     let program = config.paths.programs.join("ap-mode");

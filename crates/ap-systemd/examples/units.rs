@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use ap_systemd::{Systemd, Units};
+use ap_systemd::{FileChange, Systemd, Units};
 
 fn main() -> ExitCode {
     let deadline = Duration::from_secs(10);
@@ -16,10 +16,10 @@ fn main() -> ExitCode {
         ["stop", unit] => systemd.stop(unit, deadline),
         ["restart", unit] => systemd.restart(unit, deadline),
         ["fence", unit] => systemd.fence(unit, deadline),
-        ["mask", units @ ..] => systemd.mask(units),
-        ["unmask", units @ ..] => systemd.unmask(units),
-        ["enable", unit] => systemd.enable(unit),
-        ["disable", unit] => systemd.disable(unit),
+        ["mask", units @ ..] => systemd.unit_files(&[(FileChange::Mask, units)]),
+        ["unmask", units @ ..] => systemd.unit_files(&[(FileChange::Unmask, units)]),
+        ["enable", units @ ..] => systemd.unit_files(&[(FileChange::Enable, units)]),
+        ["disable", units @ ..] => systemd.unit_files(&[(FileChange::Disable, units)]),
         ["reset-failed", unit] => systemd.reset_failed(unit),
         ["state", units @ ..] => systemd.states(units).map(|states| {
             for (unit, state) in units.iter().zip(states) {

@@ -15,14 +15,9 @@ use anyhow::{Context, Result, bail};
 use zbus::blocking::Connection;
 use zbus::blocking::connection::Builder;
 
-use crate::notify::{WATCHDOG, notify};
-
 /// How much abandoned work may hang before new work is refused. It ends when
 /// D-Bus answers, or goes away, so that only a daemon that hangs for long gets here.
 const MAX_HANGING: usize = 8;
-
-/// The watchdog is told this often meanwhile.
-const SLICE: Duration = Duration::from_secs(1);
 
 /// Connections kept for the next call.
 const MAX_KEPT: usize = 4;
@@ -91,19 +86,12 @@ impl Bus {
                 let _ = sender.send(result);
             })
             .context("failed to start a thread")?;
-        loop {
-            let left = limit.saturating_sub(begun.elapsed());
-            match receiver.recv_timeout(left.min(SLICE)) {
-                Ok(result) => return result,
-                // A wait with a limit is no hang: the watchdog of who waits must not end it.
-                Err(mpsc::RecvTimeoutError::Timeout) if left > SLICE => {
-                    let _ = notify(WATCHDOG);
-                }
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, format!("deadline of {limit:?} passed")).into());
-                }
-                Err(mpsc::RecvTimeoutError::Disconnected) => bail!("the call ended without a result"),
+        match receiver.recv_timeout(limit.saturating_sub(begun.elapsed())) {
+            Ok(result) => result,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                Err(io::Error::new(io::ErrorKind::TimedOut, format!("deadline of {limit:?} passed")).into())
             }
+            Err(mpsc::RecvTimeoutError::Disconnected) => bail!("the call ended without a result"),
         }
     }
 

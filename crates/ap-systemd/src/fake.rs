@@ -5,9 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use ap_core::agent::FileChange;
 use ap_core::observed::UnitState;
 
-use crate::units::{FileChange, Units};
+use crate::units::Units;
 
 /// Units that start and stop at once, and remember what was asked.
 #[derive(Debug, Default)]
@@ -34,8 +35,7 @@ impl FakeUnits {
 
     /// Puts a unit into a state.
     pub fn set(&self, unit: &str, active: &str, file: &str) {
-        let main_pid = if active == "active" { 4242 } else { 0 };
-        let state = UnitState { active: active.into(), file: file.into(), main_pid };
+        let state = UnitState { active: active.into(), file: file.into() };
         self.inner().units.insert(unit.into(), state);
     }
 
@@ -86,7 +86,6 @@ impl FakeUnits {
                 if active == "active" || !state.is_down() {
                     state.active = active.into();
                 }
-                state.main_pid = if active == "active" { 4242 } else { 0 };
                 Ok(())
             }
             None if active == "active" => bail!("{unit} not found"),
@@ -115,14 +114,6 @@ impl Units for FakeUnits {
 
     fn restart(&self, unit: &str, _deadline: Duration) -> Result<()> {
         self.change("restart", unit, "active")
-    }
-
-    fn start_no_wait(&self, unit: &str) -> Result<()> {
-        self.change("start", unit, "active")
-    }
-
-    fn stop_no_wait(&self, unit: &str) -> Result<()> {
-        self.change("stop", unit, "inactive")
     }
 
     fn fence(&self, unit: &str, deadline: Duration) -> Result<()> {
@@ -184,7 +175,7 @@ impl Units for FakeUnits {
 
 /// A unit that does not exist.
 fn nothing() -> UnitState {
-    UnitState { active: "inactive".into(), file: String::new(), main_pid: 0 }
+    UnitState { active: "inactive".into(), file: String::new() }
 }
 
 #[cfg(test)]
@@ -201,12 +192,13 @@ mod tests {
         assert!(fake.fence("a.service", SOON).is_err());
         fake.heal();
         fake.fence("a.service", SOON).unwrap();
-        fake.mask(&["a.service", "b.service"]).unwrap();
-        assert!(fake.start("a.service", SOON).is_err() && fake.enable("b.service").is_err());
-        fake.disable("a.service").unwrap();
+        let files = |change, units: &[&str]| fake.unit_files(&[(change, units)]);
+        files(FileChange::Mask, &["a.service", "b.service"]).unwrap();
+        assert!(fake.bring_up("a.service", SOON).is_err() && files(FileChange::Enable, &["b.service"]).is_err());
+        files(FileChange::Disable, &["a.service"]).unwrap();
         assert!(fake.state("a.service").unwrap().is_masked());
-        fake.unmask(&["a.service"]).unwrap();
-        fake.enable("a.service").unwrap();
+        files(FileChange::Unmask, &["a.service"]).unwrap();
+        files(FileChange::Enable, &["a.service"]).unwrap();
         assert_eq!(fake.state("a.service").unwrap().file, "enabled");
         assert_eq!(fake.calls()[..2], ["start a.service", "fence a.service"]);
         assert_eq!(fake.state("nowhere.service").unwrap(), nothing());

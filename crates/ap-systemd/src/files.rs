@@ -1,13 +1,13 @@
 //! Unit files: what is masked, what starts at boot.
 
 use anyhow::{Context, Result};
+use ap_core::agent::FileChange;
 use ap_core::observed::UnitState;
 use zbus::blocking::Connection;
 use zbus::zvariant::OwnedObjectPath;
 
 use crate::bus::{error_name, unless};
-use crate::jobs::{manager, property};
-use crate::units::FileChange;
+use crate::jobs::manager;
 
 /// A unit file that is not there has nothing to undo.
 const NO_FILE: [&str; 3] = [
@@ -55,14 +55,7 @@ pub fn states(bus: &Connection, units: &[String]) -> Result<Vec<UnitState>> {
 }
 
 fn state(bus: &Connection, unit: &str, row: &Row) -> Result<UnitState> {
-    let active = row.3.clone();
-    let idle = matches!(active.as_str(), "inactive" | "failed");
-    let main_pid = if idle || !unit.ends_with(".service") {
-        0
-    } else {
-        property(bus, &row.6, "org.freedesktop.systemd1.Service", "MainPID")?.try_into()?
-    };
-    Ok(UnitState { active, file: file_state(bus, unit)?, main_pid })
+    Ok(UnitState { active: row.3.clone(), file: file_state(bus, unit)? })
 }
 
 /// `UnitFileState`, read from disk; empty when there is no file.

@@ -25,7 +25,7 @@ where
 }
 
 /// A property of a unit or of the manager, as text or number.
-pub fn property(bus: &Connection, path: &str, interface: &str, name: &str) -> Result<OwnedValue> {
+fn property(bus: &Connection, path: &str, interface: &str, name: &str) -> Result<OwnedValue> {
     let reply = bus
         .call_method(Some(SYSTEMD), path, Some(PROPERTIES), "Get", &(interface, name))
         .with_context(|| format!("failed to read {name}"))?;
@@ -44,7 +44,7 @@ fn subscribe(bus: &Connection) -> Result<()> {
 }
 
 /// `StartUnit`, `StopUnit` or `RestartUnit`, without waiting for the job.
-pub fn queue(bus: &Connection, method: &str, unit: &str) -> Result<Message> {
+fn queue(bus: &Connection, method: &str, unit: &str) -> Result<Message> {
     manager(bus, method, &(unit, "replace"))
 }
 

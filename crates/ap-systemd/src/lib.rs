@@ -14,6 +14,7 @@ pub mod notify;
 mod systemd;
 mod units;
 
+pub use ap_core::agent::FileChange;
 pub use listen::listen_fds;
 pub use systemd::Systemd;
-pub use units::{FileChange, Units};
+pub use units::Units;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use ap_core::agent::FileChange;
 use ap_core::observed::UnitState;
 use zbus::blocking::Connection;
 
 use crate::bus::{Bus, unless};
-use crate::units::{FileChange, Units};
+use crate::units::Units;
 use crate::{files, group, jobs};
 
 /// Longest reading of all unit files, on a machine that is busy with other things.
@@ -60,16 +61,6 @@ impl Units for Systemd {
 
     fn restart(&self, unit: &str, deadline: Duration) -> Result<()> {
         self.job("RestartUnit", unit, deadline).with_context(|| format!("failed to restart {unit}"))
-    }
-
-    fn start_no_wait(&self, unit: &str) -> Result<()> {
-        self.call(unit, |bus, unit| jobs::queue(bus, "StartUnit", unit).map(drop))
-            .with_context(|| format!("failed to start {unit}"))
-    }
-
-    fn stop_no_wait(&self, unit: &str) -> Result<()> {
-        let result = self.call(unit, |bus, unit| jobs::queue(bus, "StopUnit", unit).map(drop));
-        unless(result, &NO_UNIT).with_context(|| format!("failed to stop {unit}"))
     }
 
     fn fence(&self, unit: &str, deadline: Duration) -> Result<()> {

@@ -3,22 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use ap_core::agent::FileChange;
 use ap_core::config::Config;
 use ap_core::mode::Service;
 use ap_core::observed::{self, UnitState};
-
-/// A change to the files that decide what may start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileChange {
-    /// Nothing can start the unit.
-    Mask,
-    /// Undoes `Mask`.
-    Unmask,
-    /// The unit starts at boot.
-    Enable,
-    /// It does not.
-    Disable,
-}
 
 /// systemd, as far as this toolkit needs it. Everything is idempotent.
 ///
@@ -34,12 +22,6 @@ pub trait Units: Send + Sync {
 
     /// Restarts a unit and waits for the end of the job.
     fn restart(&self, unit: &str, deadline: Duration) -> Result<()>;
-
-    /// Queues the start and returns.
-    fn start_no_wait(&self, unit: &str) -> Result<()>;
-
-    /// Queues the stop and returns.
-    fn stop_no_wait(&self, unit: &str) -> Result<()>;
 
     /// SIGKILL for all processes of a unit; returns when none lives any more. Not
     /// an error when there are none. Needs no answer from systemd for a service in
@@ -59,25 +41,13 @@ pub trait Units: Send + Sync {
     /// Whether the machine is going down.
     fn shutting_down(&self) -> Result<bool>;
 
-    /// Nothing can start these units any more. What runs goes on: stop first, a
-    /// masked unit has lost its drop-ins.
-    fn mask(&self, units: &[&str]) -> Result<()> {
-        self.unit_files(&[(FileChange::Mask, units)])
-    }
-
-    /// Undoes `mask`.
-    fn unmask(&self, units: &[&str]) -> Result<()> {
-        self.unit_files(&[(FileChange::Unmask, units)])
-    }
-
-    /// A unit starts at boot.
-    fn enable(&self, unit: &str) -> Result<()> {
-        self.unit_files(&[(FileChange::Enable, &[unit])])
-    }
-
-    /// A unit does not start at boot.
-    fn disable(&self, unit: &str) -> Result<()> {
-        self.unit_files(&[(FileChange::Disable, &[unit])])
+    /// Starts a unit unless it runs, however it ended before, and waits for the end of the job.
+    fn bring_up(&self, unit: &str, deadline: Duration) -> Result<()> {
+        if self.state(unit)?.is_active() {
+            return Ok(());
+        }
+        self.reset_failed(unit)?;
+        self.start(unit, deadline)
     }
 
     /// The state of a unit; `inactive` and no file when it does not exist.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ap_systemd::{Systemd, Units};
+use ap_systemd::{FileChange, Systemd, Units};
 use zbus::blocking::Connection;
 use zbus::blocking::connection::Builder;
 use zbus::object_server::SignalEmitter;
@@ -156,11 +156,12 @@ fn unit_files_are_read_once_and_a_missing_one_is_no_error() {
     let daemon = Daemon::start();
     let (_served, calls) = manager(&daemon);
     let systemd = Systemd::at(&daemon.1, LATE);
-    systemd.mask(&["a.service", "b.service"]).unwrap();
-    systemd.disable("nowhere.service").unwrap();
+    let files = |change, units: &[&str]| systemd.unit_files(&[(change, units)]);
+    files(FileChange::Mask, &["a.service", "b.service"]).unwrap();
+    files(FileChange::Disable, &["nowhere.service"]).unwrap();
     assert_eq!(*calls.lock().unwrap(), ["mask a.service b.service", "reload", "reload"]);
     // A method this systemd does not have is not success.
-    assert!(systemd.unmask(&["a.service"]).is_err());
+    assert!(files(FileChange::Unmask, &["a.service"]).is_err());
 }
 
 #[test]
@@ -170,7 +171,7 @@ fn nothing_hangs_when_d_bus_does() {
     let used = Systemd::at(&daemon.1, SOON);
     assert!(used.shutting_down().unwrap());
     // systemd is slow.
-    assert!(timed_out(&used.stop_no_wait("slow.service").unwrap_err()));
+    assert!(timed_out(&used.stop("slow.service", SOON).unwrap_err()));
     // D-Bus is frozen: for a connection in use, and for one to be made.
     daemon.signal("-STOP");
     let begun = Instant::now();

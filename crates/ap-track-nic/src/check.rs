@@ -7,8 +7,8 @@ use anyhow::Result;
 use ap_core::config::Host;
 use ap_core::verdict::Verdict;
 use ap_host::track::within;
-use ap_net::Nics;
 use ap_net::watch::Watch;
+use ap_net::{Changes, Nics};
 
 /// What is checked.
 pub enum What {

@@ -107,7 +107,7 @@ mod ends {
 
     /// All that was received is applied.
     pub fn drain(step: &str) -> bool {
-        step.starts_with("WAIT  until all that was received is applied")
+        step.contains("WAIT  until all that was received is applied")
     }
 
     /// The last look is over.
@@ -203,6 +203,7 @@ fn events(node: &Node, since_ms: f64) -> Result<Vec<Event>> {
 
 #[cfg(test)]
 mod tests {
+    use ap_core::agent::Site;
     use ap_core::config;
     use ap_core::step::Step;
 
@@ -229,7 +230,10 @@ mod tests {
             Step::Stop(Service::Database),
             Step::AwaitStandby,
         ];
-        let words = steps.map(|step| step.describe(&config, "b", ("repl", "***")).join("; "));
+        let [own, peer] = <[_; 2]>::try_from(config.host.clone()).unwrap();
+        let (replication_user, replication_password) = ("repl".to_owned(), "secret".to_owned());
+        let site = Site { config, own, peer, replication_user, replication_password };
+        let words = steps.map(|step| step.describe(&site).join("; "));
         let ends: [fn(&str) -> bool; 7] =
             [ends::fence, ends::cut, ends::drain, ends::confirm, ends::detach, ends::writable, ends::copy];
         for (phase, end) in ends.iter().enumerate() {

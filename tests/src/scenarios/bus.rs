@@ -1,4 +1,4 @@
-//! F17: what the executor leans on does not answer: D-Bus, systemd itself, or the
+//! F17: what `ap-notify` leans on does not answer: D-Bus, systemd itself, or the
 //! state directory. Whoever cannot be made what keepalived decided does not hold the
 //! VIP, whoever can is not held up, and the reason is in the journal.
 
@@ -36,7 +36,7 @@ const WATCHED: Duration = Duration::from_secs(8);
 /// and a moment.
 const QUICK: Duration = Duration::from_secs(3);
 
-/// Something the executor needs.
+/// Something `ap-notify` needs.
 #[derive(Clone, Copy)]
 struct Support {
     take: fn(&Node) -> Result<()>,
@@ -104,7 +104,7 @@ fn wait_said(node: &Node, since: &str, what: &str) -> Result<()> {
 /// disk. What is left to do, it does when it can.
 ///
 /// Red when the look before a promotion asks systemd, or waits for it as long as for
-/// any other call: the lease ends meanwhile.
+/// any other call: the lease ends meanwhile (tests/broken/promotion-asks-systemd.patch).
 fn promoting(pair: &Pair, support: Support) -> Result<Counts> {
     let mut story = Failover::begin(pair)?;
     let (node, since) = (story.survivor, story.survivor.run("date +%s.%N")?);
@@ -128,7 +128,8 @@ fn promoting(pair: &Pair, support: Support) -> Result<Counts> {
 ///
 /// Red when the reason is told only once the last step has given up as well, which
 /// took more than three minutes; and when keepalived's word reaches the peer only
-/// between two steps, which took 1.1 s with D-Bus hung and 2.0 s read-only.
+/// between two steps, which took 1.1 s with D-Bus hung and 2.0 s read-only; or only once
+/// the plan is done (tests/broken/told-after-leaving.patch).
 fn leaving(pair: &Pair, support: Support) -> Result<Counts> {
     let mut story = Failover::begin(pair)?;
     let (node, since) = (story.failed, story.failed.run("date +%s.%N")?);

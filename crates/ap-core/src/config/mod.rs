@@ -17,7 +17,7 @@ pub use parse::{ConfigError, parse};
 pub use span::Span;
 
 /// The whole configuration.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Config {
     /// Names the start unit, the VRRP instance, the state and run directories.
@@ -56,7 +56,7 @@ pub struct Config {
 }
 
 /// One of the two machines.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Host {
     /// A name for people; need not be the host name.
@@ -68,7 +68,7 @@ pub struct Host {
 }
 
 /// MariaDB.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Database {
     /// Its systemd unit.
@@ -89,7 +89,7 @@ pub struct Database {
 }
 
 /// The REST API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Api {
     /// Its systemd unit.
@@ -118,7 +118,7 @@ pub struct Api {
 }
 
 /// keepalived.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Keepalived {
     /// Its systemd unit.
@@ -134,7 +134,7 @@ pub struct Keepalived {
 }
 
 /// How keepalived tells `ap-notify` of its decisions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hooks {
     /// `vrrp_notify_fifo`: ordered, nothing forked.
@@ -144,7 +144,7 @@ pub enum Hooks {
 }
 
 /// How the trackers look.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Checks {
     /// Time between two runs of a check; whole seconds before keepalived 2.3.2.
@@ -160,7 +160,7 @@ pub struct Checks {
 }
 
 /// How the two nodes deal with one another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Pair {
     /// TCP port on which each node tells its peer what it is.
@@ -183,7 +183,7 @@ pub struct Pair {
 }
 
 /// How a node starts by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Start {
     /// Who starts a node in mode `s` after a reboot.
@@ -195,7 +195,7 @@ pub struct Start {
 }
 
 /// Who starts a node in mode `s` after a reboot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scheduler {
     /// The start unit itself, after the network interface is truly up.
@@ -207,7 +207,7 @@ pub enum Scheduler {
 }
 
 /// Where things live. Empty paths follow from the codename.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Paths {
     /// Home of the five programs.
@@ -225,7 +225,7 @@ pub struct Paths {
 }
 
 /// Who is told of a failover, a refusal, a change of protection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Alert {
     /// Program and arguments; gets the event as JSON on standard input. Empty: nobody.
@@ -235,7 +235,7 @@ pub struct Alert {
 }
 
 /// How the other machine can be switched off.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Fence {
     /// Program and arguments; the peer's name and address are appended. Empty: none.

@@ -22,7 +22,7 @@ use crate::step::Step;
 pub use vrrp::promotion;
 
 /// Why the planner is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// keepalived changed its mind.
     Vrrp(Vrrp),
@@ -35,7 +35,7 @@ pub enum Cause {
 }
 
 /// What to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Plan {
     /// Nothing, and why.
     Nothing(String),
@@ -51,7 +51,7 @@ pub enum Plan {
 }
 
 /// A refusal names its evidence and the way forward.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Refusal {
     /// What was seen.
     pub evidence: String,
@@ -72,6 +72,12 @@ impl Plan {
 
     fn refuse(evidence: impl Into<String>, way: impl Into<String>) -> Self {
         Self::Refuse(Refusal { evidence: evidence.into(), way: way.into(), steps: Vec::new() })
+    }
+
+    /// Whether this is a leaving: begun, it is finished, past failures.
+    pub fn leaves(&self) -> bool {
+        matches!(self, Self::Act { steps, .. }
+            if steps.iter().any(|step| matches!(step, Step::Intend(Intention::Leave { .. }))))
     }
 
     /// The steps, whatever the plan is.

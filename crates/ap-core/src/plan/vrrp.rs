@@ -85,7 +85,7 @@ fn promote(o: &Observed, epoch: u64) -> Plan {
 
 /// All of a promotion; `silent`: the peer may run on, and is to be switched off.
 pub fn promotion(epoch: u64, silent: bool) -> Vec<Step> {
-    let mut steps = vec![Step::Intend(Intention::Promote { epoch })];
+    let mut steps = vec![Step::Claim, Step::Intend(Intention::Promote { epoch })];
     if silent {
         steps.push(Step::FencePeer);
     }
@@ -120,7 +120,14 @@ pub fn resume_promotion(o: &Observed, epoch: u64) -> Plan {
     match (o.state.mode, o.state.role) {
         (Mode::S, _) => match superseded(o) {
             Some(why) => leave(&o.state, &why),
-            None => Plan::act("finishing the promotion", become_standalone(epoch, master)),
+            None => {
+                let mut steps = become_standalone(epoch, master);
+                // It ended meanwhile; as in `recover`, nobody else can serve.
+                if o.db.is_err() && !o.shutting_down {
+                    steps.splice(0..0, [Step::Start(Service::Database), Step::Fault(Fault::Db, false)]);
+                }
+                Plan::act("finishing the promotion", steps)
+            }
         },
         (Mode::Ap, Role::Standby) if master => match promote(o, epoch) {
             Plan::Refuse(mut refusal) => {

@@ -38,7 +38,6 @@
 //! each rule.
 
 mod active;
-#[cfg(feature = "model")]
 mod age;
 mod standby;
 #[cfg(test)]

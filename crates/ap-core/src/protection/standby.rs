@@ -101,7 +101,7 @@ impl Standby {
         self.word = None;
     }
 
-    /// What a question of the executor's own brought, on which no lease is granted.
+    /// What any other question brought, on which no lease is granted.
     /// The word of a fenced active has no end of its own, and an operator may have
     /// taken it back since (`set s` there): it is as good as the latest answer.
     pub fn word(&mut self, answer: Option<&Answer>, relay: &str) {

@@ -25,7 +25,7 @@ pub fn repair(config: &Config, request: &Request) -> Result<()> {
     let Err(error) = store.state() else { return Ok(()) };
     let file = config.state_file();
     let set_m = matches!(request.verb, ap_core::message::Verb::Set { mode: Mode::M, .. });
-    if !set_m || !file.exists() {
+    if !set_m || request.dry_run || !file.exists() {
         return Err(error.context(Failure::new(Exit::Unavailable, "nothing was done")));
     }
     let epoch = match (peer_epoch(config), request.force) {

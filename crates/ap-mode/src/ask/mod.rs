@@ -101,21 +101,27 @@ pub fn run(context: &Context, verb: Verb, common: Common) -> Result<Exit> {
         why: common.why,
         verb,
         force: common.force,
+        dry_run: common.dry_run,
     };
-    if common.dry_run {
-        return dry_run(context, &request, common.json);
-    }
     let line = Message::Request(request.clone()).to_line(&context.config.codename);
     if line.len() > MAX_LINE {
         let text = format!("--why is too long: the request has {} bytes, allowed are {MAX_LINE}", line.len());
         return Err(Failure::new(Exit::Usage, text).into());
     }
+    host::locate(&context.config, None)?;
     damaged::repair(&context.config, &request)?;
     let slow = context.config.database.start_timeout.get() + MARGIN;
     let silence = common.timeout.map_or(PATIENCE.max(slow).max(common.patience.unwrap_or_default()), Span::get);
     let limits = Limits { silence, total: silence.saturating_mul(TOTAL) };
-    let (exit, text) = pipe::ask(&context.config, &request.id, &line, limits, &mut output::progress)?;
-    if common.json {
+    let mut steps = Vec::new();
+    let mut step = |text: &str| match common.dry_run {
+        true => steps.push(text.to_owned()),
+        false => output::progress(text),
+    };
+    let (exit, text) = pipe::ask(&context.config, &request.id, &line, limits, &mut step)?;
+    if common.dry_run {
+        print_plan(exit, &text, &steps, common.json)?;
+    } else if common.json {
         output::data(&serde_json::to_string(&Reply::Done { exit, text })?)?;
     } else if !text.is_empty() {
         output::data(&text)?;
@@ -125,25 +131,18 @@ pub fn run(context: &Context, verb: Verb, common: Common) -> Result<Exit> {
     })
 }
 
-fn dry_run(context: &Context, request: &Request, json: bool) -> Result<Exit> {
-    host::locate(&context.config, None)?;
-    ap_host::store::Store::new(&context.config)
-        .state()
-        .map_err(|error| error.context(Failure::new(Exit::Unavailable, "nothing can be planned")))?;
-    match ap_notify::dry_run::dry_run(&context.path, request)? {
-        Ok(steps) if json => output::data(&serde_json::json!({ "steps": steps }).to_string())?,
-        Ok(steps) if steps.is_empty() => output::data("nothing to do")?,
-        Ok(steps) => output::data(&steps.join("\n"))?,
-        Err(refusal) => {
-            if json {
-                output::data(&serde_json::json!({ "refused": refusal }).to_string())?;
-            } else {
-                output::data(&format!("refused: {refusal}"))?;
-            }
-            return Ok(Exit::Refused);
+/// Prints what ap-notify would do.
+fn print_plan(exit: u8, text: &str, steps: &[String], json: bool) -> std::io::Result<()> {
+    let refused = exit != Exit::Ok.code();
+    match json {
+        true if refused => {
+            let evidence = text.strip_prefix("refused: ").unwrap_or(text);
+            output::data(&serde_json::json!({ "refused": evidence }).to_string())
         }
+        true => output::data(&serde_json::json!({ "steps": steps }).to_string()),
+        false if refused || steps.is_empty() => output::data(text),
+        false => output::data(&steps.join("\n")),
     }
-    Ok(Exit::Ok)
 }
 
 /// `operator NAME`: who typed it, as far as the environment says. For the

@@ -102,7 +102,7 @@ impl World {
         }
     }
 
-    /// A question of the executor's own, answered at once or not at all.
+    /// A question that is none of the regular ones, answered at once or not at all.
     pub fn look_at_peer(&mut self, n: usize) {
         let said = self.answered(n).then(|| self.says(1 - n));
         let node = &mut self.nodes[n];

@@ -118,7 +118,7 @@ impl Node {
         matches!(self.state.intention, Some(Intention::Promote { .. }))
     }
 
-    /// Mirrors `Facts::answer`.
+    /// Mirrors `Agent::answer`, as far as anything is decided by it.
     pub fn says(&self) -> Said {
         let replica = self.db.up.then_some(self.db.replica).flatten();
         let state = &self.state;

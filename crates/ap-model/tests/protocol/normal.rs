@@ -51,7 +51,7 @@ fn essence(node: &Node, asked: Duration, said: &mut Said, under_way: bool) {
     // Whoever is cut off is so for seconds: see `World::cut_off`.
     said.gateway = Gateway::Answers;
     said.writable = None;
-    // Looked at only in an answer to a question of the executor's own.
+    // Looked at only in an answer to a question that is none of the regular ones.
     said.vrrp = None;
     said.log = 0;
     let phase = node.active.as_ref().map(Active::phase);

@@ -1,4 +1,5 @@
-//! Mirrors the executor of `ap-notify`: observe, and plan with the real planner.
+//! Mirrors what the agent looks at before it plans (`ap_core::agent`, `looks.rs`), and
+//! plans with the real planner.
 
 use ap_core::message::{Request, Verb};
 use ap_core::mode::{Mode, Role, Vrrp};
@@ -14,7 +15,7 @@ use super::said::name;
 use super::world::{Without, World};
 
 fn unit(up: bool) -> UnitState {
-    UnitState { active: if up { "active" } else { "failed" }.into(), file: "disabled".into(), main_pid: 0 }
+    UnitState { active: if up { "active" } else { "failed" }.into(), file: "disabled".into() }
 }
 
 impl Node {
@@ -48,7 +49,8 @@ impl World {
         if self.without == Without::Relay { 1 } else { self.nodes[n].db.relay_log() }
     }
 
-    /// Mirrors the thread that watches the database, and `give_up_lease`.
+    /// Mirrors the regular look at the database, and `Agent::check_lease`. The file that
+    /// keeps the lease is gone in the same moment.
     pub fn see(&mut self, n: usize) {
         let relay = self.relay_log(n);
         let node = &mut self.nodes[n];
@@ -58,14 +60,16 @@ impl World {
         }
     }
 
-    /// Mirrors `Node::look_at_db`: another relay log is only given a name by the thread.
+    /// A look of a plan's own. The agent knows another relay log by its name from here on;
+    /// here that name comes with the next regular look, and until then there is none.
     pub fn look_at_db(&mut self, n: usize) {
         if self.relay_log(n) != self.nodes[n].relay {
             self.nodes[n].relay = 0;
         }
     }
 
-    /// Mirrors `Node::observe`.
+    /// Mirrors `Agent::observed`, after the looks that come before it. The claim, which is
+    /// a promotion's first step and made in the same moment, is made here.
     fn observe(&mut self, n: usize, cause: &Cause, cut_off: bool) -> Observed {
         let node = &self.nodes[n];
         let promoting = node.state.mode == Mode::Ap
@@ -140,7 +144,7 @@ impl World {
         self.nodes[n].steps = steps.into_iter().filter(matters).map(without_words).collect();
     }
 
-    /// Mirrors the end of `carry_out`.
+    /// Mirrors `Agent::ended_for_good`.
     pub fn end_plan(&mut self, n: usize) {
         let node = &mut self.nodes[n];
         if node.steps.is_empty() && !node.promotes() {
@@ -183,5 +187,12 @@ fn status(node: &Node) -> DbStatus {
 
 /// What an operator asks for.
 pub fn request(verb: Verb) -> Cause {
-    Cause::Request(Request { id: String::new(), who: "operator".into(), why: String::new(), verb, force: false })
+    Cause::Request(Request {
+        id: String::new(),
+        who: "operator".into(),
+        why: String::new(),
+        verb,
+        force: false,
+        dry_run: false,
+    })
 }

@@ -1,4 +1,4 @@
-//! Mirrors `serve/protect.rs` of `ap-notify`: one look of the active's half, and
+//! Mirrors `ap_core::agent`, `session.rs`: one look of the active's half, and
 //! what it orders.
 
 use ap_core::mode::{Mode, Role};
@@ -12,7 +12,7 @@ use super::said::number;
 use super::world::{Without, World};
 
 impl World {
-    /// Mirrors `Node::protect`: one look, and the orders up to a number of them.
+    /// Mirrors `Agent::protect`: one look, and the orders up to a number of them.
     pub fn protect(&mut self, n: usize, orders: usize) {
         let clients = self.clients(n);
         let node = &mut self.nodes[n];

@@ -48,7 +48,7 @@ impl World {
         self.end_plan(n);
     }
 
-    /// Mirrors `abandon_promotion`.
+    /// Mirrors `Agent::clean_up`, and the steps it leaves to be done, as one.
     fn abandon(&mut self, n: usize) {
         let node = &mut self.nodes[n];
         node.steps.clear();

@@ -8,7 +8,7 @@ use crate::mode::{Fault, Service};
 use crate::state::State;
 
 const PROMOTE: &str =
-    "intend-promote(2) StopReceiving Drain Confirm s(active,2) EndReplication semi-sync-off Writable files-s";
+    "claim intend-promote(2) StopReceiving Drain Confirm s(active,2) EndReplication semi-sync-off Writable files-s";
 
 #[test]
 fn the_event_table() {

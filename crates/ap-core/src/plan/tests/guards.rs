@@ -49,7 +49,7 @@ fn a_standby_promotes_on_a_lease_or_the_word_of_a_fenced_active() {
         let relay = relay.to_owned();
         standby().but(no_lease).peer(move |peer| (peer.fenced, peer.vip, peer.grant) = (true, false, Some(relay)))
     };
-    let may = |o: Observed| super::line(&plan(&MASTER, &o)).starts_with("intend-promote(2)");
+    let may = |o: Observed| super::line(&plan(&MASTER, &o)).starts_with("claim intend-promote(2)");
     assert!(may(standby().alone()), "a lease, and silence");
     assert!(may(standby().alone().but(|o| o.gateway = Gateway::None)), "a lease, and no witness to ask");
     assert!(may(standby().peer(|peer| peer.vip = false)), "a lease, and an active that lost the VIP");

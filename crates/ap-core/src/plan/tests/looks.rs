@@ -87,7 +87,7 @@ fn level_triggered_repairs_of_a_standby() {
 #[test]
 fn a_master_not_made_true_is_tried_again_or_gives_the_vip_away() {
     let master = || node(Ap, Standby, false).but(|o| o.vrrp = Some(Vrrp::Master)).peer(|peer| peer.vip = false);
-    assert!(super::line(&plan(&LOOK, &master())).starts_with("intend-promote(2)"));
+    assert!(super::line(&plan(&LOOK, &master())).starts_with("claim intend-promote(2)"));
     check(vec![
         ("no lease", master().but(|o| o.lease = Err("none".into())), LOOK, "+role"),
         ("refused", master().but(|o| o.refused_lately = true), LOOK, "+role"),

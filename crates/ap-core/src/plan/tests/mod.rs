@@ -25,7 +25,7 @@ const GONE: Cause = Cause::Gone(Service::Keepalived);
 
 /// A request of the operator at the keyboard.
 fn request(verb: Verb, force: bool) -> Request {
-    Request { id: "1".into(), who: "operator root".into(), why: String::new(), verb, force }
+    Request { id: "1".into(), who: "operator root".into(), why: String::new(), verb, force, dry_run: false }
 }
 
 fn ask(verb: Verb) -> Cause {
@@ -61,6 +61,7 @@ fn word(step: &Step) -> String {
             format!("{mode}({role},{epoch}{})", if *solo { ",solo" } else { "" })
         }
         Step::Fault(fault, on) => format!("{}{fault}", if *on { '+' } else { '-' }),
+        Step::Claim => "claim".into(),
         Step::Started(on) => if *on { "started" } else { "stopped" }.into(),
         Step::Start(service) => format!("start-{service}"),
         Step::Stop(service) => format!("stop-{service}"),

@@ -90,7 +90,7 @@ pub fn answer(mode: Mode, role: Role) -> Answer {
 }
 
 fn units(mode: Mode) -> Units {
-    let unit = |active: &str, file: &str| UnitState { active: active.into(), file: file.into(), main_pid: 0 };
+    let unit = |active: &str, file: &str| UnitState { active: active.into(), file: file.into() };
     let service = if mode == Mode::M { unit("inactive", "masked") } else { unit("active", "disabled") };
     let start = match mode {
         Mode::M => unit("inactive", "masked"),

@@ -59,7 +59,7 @@ fn a_promotion_goes_on() {
     // Decided, and killed before the end: replication may be forgotten already.
     let decided = |vrrp| amid(node(S, Active, false)).but(|o| (o.vrrp, o.state.epoch) = (Some(vrrp), 2));
     let end = "s(active,2) EndReplication semi-sync-off Writable files-s";
-    let begin = format!("intend-promote(2) StopReceiving Drain Confirm {end}");
+    let begin = format!("claim intend-promote(2) StopReceiving Drain Confirm {end}");
     check(vec![
         ("lease alive", standby(), LOOK, &begin),
         ("lease alive", standby(), MASTER, &begin),
