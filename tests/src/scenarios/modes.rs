@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use ap_core::mode::Role;
+use nix::sys::signal::Signal;
 
 use crate::clients::{Clients, same_data};
 use crate::expect::{Is, expect};
@@ -18,6 +19,7 @@ use crate::wait::{Seen, holds, wait_for};
 /// Scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
     protected("modes", "set-from-every-mode", set_from_every_mode),
+    protected("modes", "set-s-beside-a-fenced-active", set_s_beside_a_fenced_active),
     protected("modes", "start-stop-restart", start_stop_restart).long(),
 ];
 
@@ -212,4 +214,21 @@ fn start_stop_restart(pair: &Pair) -> Result<Counts> {
         outage: Some(stop),
         note,
     })
+}
+
+/// The active has fenced itself and rests, and the standby cannot be MASTER: what
+/// `--dry-run` says there is what is done. A tool that looks for itself knows neither the
+/// name of the relay log nor whom the active fenced itself for.
+fn set_s_beside_a_fenced_active(pair: &Pair) -> Result<Counts> {
+    let (active, standby) = roles(pair)?;
+    standby.run("systemctl stop keepalived.service")?;
+    active.signal_unit("demo-api.service", Signal::SIGKILL)?;
+    expect(pair, active, Is::RestingActive)?;
+    let planned = ap_mode(standby, "set s --dry-run")?;
+    ensure!(planned.contains("mode s, role active") && planned.contains("STOP SLAVE IO_THREAD"), "{planned}");
+    ensure!(!show(standby)?.serves(), "--dry-run did something");
+    ap_mode(standby, "set s")?;
+    expect(pair, standby, Is::Alone)?;
+    way_back(pair, standby)?;
+    Ok(Counts::default())
 }
