@@ -82,17 +82,9 @@ impl Lab {
         &self.base
     }
 
-    /// The packages under test: all in the directory, which holds one of each.
+    /// The packages under test.
     pub fn debs(&self) -> Result<Vec<PathBuf>> {
-        let missing = || format!("no packages in {}: run scripts/package", self.packages.display());
-        let mut debs: Vec<PathBuf> = fs::read_dir(&self.packages)
-            .with_context(missing)?
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
-            .collect();
-        debs.sort();
-        if debs.is_empty() { Err(anyhow::anyhow!(missing())) } else { Ok(debs) }
+        debs(&self.packages)
     }
 
     /// Name of the network namespace, as `ip netns` knows it.
@@ -162,4 +154,20 @@ impl Drop for Lab {
             eprintln!("lab: {error:#}");
         }
     }
+}
+
+/// All packages in a directory, which holds one of each.
+///
+/// # Errors
+/// There are none.
+pub fn debs(directory: &Path) -> Result<Vec<PathBuf>> {
+    let missing = || format!("no packages in {}: run scripts/package", directory.display());
+    let mut debs: Vec<PathBuf> = fs::read_dir(directory)
+        .with_context(missing)?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .collect();
+    debs.sort();
+    if debs.is_empty() { Err(anyhow::anyhow!(missing())) } else { Ok(debs) }
 }

@@ -21,9 +21,16 @@ pub const SCENARIOS: &[Scenario] =
 
 const LONG: Duration = Duration::from_secs(60);
 
+/// Directory of the packages that a pair is upgraded to; those it runs where it is not
+/// set. `scripts/upgrade` sets it.
+const NEXT: &str = "AP_LAB_NEXT";
+
 /// The package of the pair with another version, otherwise the same to the byte.
 fn next_version(pair: &Pair) -> Result<Vec<u8>> {
-    let debs = pair.lab.debs()?;
+    let debs = match std::env::var_os(NEXT) {
+        Some(directory) => crate::lab::debs(directory.as_ref())?,
+        None => pair.lab.debs()?,
+    };
     let deb = debs.iter().find(|deb| deb.to_string_lossy().contains("ap-pair")).context("no package ap-pair")?;
     let tree = pair.lab.directory().join("next");
     let (tree, deb) = (tree.to_string_lossy().into_owned(), deb.to_string_lossy().into_owned());
