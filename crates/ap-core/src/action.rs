@@ -313,9 +313,12 @@ fn start(service: Service, site: &Site) -> Vec<Action> {
     let limit = start_limit(service, site);
     let start = Action::Do(Act::Start { service, limit });
     match service {
-        // A copy of the peer's data that was interrupted looks like a database and is
-        // half of one.
-        Service::Database => vec![Action::DataMark, start, Action::Await(Until::Database, limit)],
+        // A copy of the peer's data that was interrupted looks like a database and is half
+        // of one. And a start that was to truncate may have been cut short.
+        Service::Database => {
+            let plainly = Action::Do(Act::TruncateAtStart(false));
+            vec![Action::DataMark, plainly, start, Action::Await(Until::Database, limit)]
+        }
         Service::Api => vec![start, Action::Await(Until::Api, limit)],
         Service::Keepalived => vec![start],
     }

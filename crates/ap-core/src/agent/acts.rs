@@ -93,7 +93,13 @@ impl Agent {
         out: &mut Vec<Effect>,
     ) -> Result<(), Failure> {
         match then {
-            Then::Done => self.done(now, run, act, &result?),
+            Then::Done => {
+                let output = result?;
+                if matches!(act, Act::SaveTail(_) | Act::TruncateAtStart(true)) && !output.is_empty() {
+                    out.push(Effect::Log(format!("{}: {output}", run.line())));
+                }
+                self.done(now, run, act, &output)
+            }
             Then::Tolerate => {
                 if let Err(failure) = result {
                     out.push(Effect::Log(format!("{}: {failure}; going on", run.line())));

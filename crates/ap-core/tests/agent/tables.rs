@@ -250,3 +250,28 @@ fn a_decided_promotion_starts_a_database_that_ended_meanwhile() {
     assert_eq!((world.runs(), &world.state.intention), ([true; 3], &None), "{world:?}");
     assert!(!world.db.read_only, "{world:?}");
 }
+
+/// Red when a plain start does not see to it: the drop-in of a start that truncates is
+/// still there, and the next crash takes out of the binary log what was acknowledged
+/// since.
+#[test]
+fn a_truncation_that_was_cut_short_is_not_left_for_a_later_start() {
+    let mut world = begin(4);
+    world.happens(&Event::Nic(false));
+    world.run_for(Duration::from_secs(10));
+    assert!(world.state.mode == Mode::M && world.state.fenced, "{world:?}");
+    world.happens(&Event::Nic(true));
+    world.happens(&Event::Peer(Peer::Promoted));
+    world.run_for(Duration::from_secs(1));
+    world.trap = Some((|act| matches!(act, Act::Start { service: Service::Database, .. }), How::Hangs));
+    world.happens(&Event::Ask(set(Mode::Ap), false));
+    world.run_for(Duration::from_secs(1));
+    assert!(world.truncates, "{world:?}");
+    world.dies();
+    world.trap = None;
+    world.happens(&Event::Peer(Peer::Silent));
+    assert!(world.settles(), "{world:?}");
+    world.happens(&Event::Ask(set(Mode::S), true));
+    assert!(world.settles() && world.state.mode == Mode::S, "{world:?}");
+    assert!(!world.truncates, "{world:?}");
+}
