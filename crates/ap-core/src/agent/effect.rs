@@ -25,11 +25,11 @@ pub type Lease = (Duration, String);
 /// they are of one kind: an act is only ordered when the one before it has ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// From here on the peer is told this. Comes before everything else, because
-    /// the answer holds promises: see [`Answer::lease`] and [`Answer::grant`].
+    /// From here on the peer is told this. Comes before everything else but a fault,
+    /// because the answer holds promises: see [`Answer::lease`] and [`Answer::grant`].
     Publish(Box<Answer>),
     /// keepalived's state, kept for a restart of the program: it is not said twice.
-    /// Before anything is done about it.
+    /// Before anything but a fault is done about it.
     KeepVrrp(Vrrp),
     /// A step of a plan begins.
     Begin(Step),
@@ -110,7 +110,8 @@ pub enum Act {
     /// Write `state.toml`, durably, then the mode file. An empty `since` means now;
     /// the output is the moment written.
     Save(Box<State>),
-    /// Set or clear one of keepalived's track files. Never behind anything else.
+    /// Set or clear one of keepalived's track files. Setting one is the first of all
+    /// effects that are ordered together.
     Fault(Fault, bool),
     /// Remember whether the services are meant to run.
     Started(bool),

@@ -472,15 +472,17 @@ impl Agent {
 }
 
 impl Effect {
-    /// What is urgent comes before what is only kept or told.
+    /// What is urgent comes before what is only kept or told. A fault is behind nothing
+    /// at all, not even the answer that tells of it: keepalived gives the VIP away by it.
     fn rank(&self) -> u8 {
         match self {
-            Self::Publish(_) => 0,
-            Self::KeepVrrp(_) => 1,
-            Self::Begin(_) | Self::Act { .. } => 2,
-            Self::Ask { .. } | Self::Look { .. } => 3,
-            Self::KeepLease(_) | Self::KeepPeer(_) | Self::SaveRelayLogs(_) => 4,
-            Self::Reply { .. } | Self::Record(_) | Self::Alert { .. } | Self::Log(_) => 5,
+            Self::Act { act: Act::Fault(_, true), .. } => 0,
+            Self::Publish(_) => 1,
+            Self::KeepVrrp(_) => 2,
+            Self::Begin(_) | Self::Act { .. } => 3,
+            Self::Ask { .. } | Self::Look { .. } => 4,
+            Self::KeepLease(_) | Self::KeepPeer(_) | Self::SaveRelayLogs(_) => 5,
+            Self::Reply { .. } | Self::Record(_) | Self::Alert { .. } | Self::Log(_) => 6,
         }
     }
 }

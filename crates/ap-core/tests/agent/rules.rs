@@ -17,8 +17,8 @@ const NEWS: u32 = 20;
 const LOOK: Duration = Duration::from_millis(100);
 
 impl World {
-    /// The order within a batch: promises first, then keepalived's word, and nothing
-    /// for people before a fault file.
+    /// The order within a batch: faults, promises, keepalived's state, and what is for
+    /// people after all of it.
     pub fn rule_of_batches(&self, effects: &[Effect]) {
         let people = |it: &Effect| {
             matches!(it, Effect::Record(_) | Effect::Log(_) | Effect::Reply { .. } | Effect::Alert { .. })
@@ -31,12 +31,14 @@ impl World {
             let before = &effects[..place];
             let late = |ok: fn(&Effect) -> bool| !before.iter().all(ok);
             match effect {
-                Effect::Publish(_) => {
-                    assert!(!late(|it| matches!(it, Effect::Publish(_))), "a promise comes late: {effects:?}");
+                Effect::Act { act: Act::Fault(_, true), .. } => {
+                    assert!(!late(is_fault), "a fault waits for something: {effects:?}");
                 }
+                Effect::Publish(_) => assert!(!late(is_fault), "a promise comes late: {effects:?}"),
                 Effect::KeepVrrp(_) => {
-                    let acted = before.iter().any(|it| matches!(it, Effect::Act { .. } | Effect::Begin(_)));
-                    assert!(!acted, "keepalived's word is kept after it was acted on: {effects:?}");
+                    let acted = before.iter().any(|it| matches!(it, Effect::Act { .. } if !is_fault(it)));
+                    let begun = before.iter().any(|it| matches!(it, Effect::Begin(_)));
+                    assert!(!acted && !begun, "keepalived's word is kept after it was acted on: {effects:?}");
                 }
                 _ => {}
             }
@@ -136,4 +138,9 @@ impl World {
         let looked_after = self.word == Some(Vrrp::Master) && (self.keepalived || lately);
         assert!(!on || looked_after, "the VIP of a dead keepalived");
     }
+}
+
+/// Has keepalived give the VIP away.
+fn is_fault(effect: &Effect) -> bool {
+    matches!(effect, Effect::Act { act: Act::Fault(_, true), .. })
 }
