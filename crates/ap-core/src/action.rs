@@ -202,10 +202,8 @@ impl Change {
 impl Step {
     /// What this step consists of, in order.
     pub fn actions(&self, site: &Site) -> Vec<Action> {
-        use Action::{Await, Do, Look as LookAt, Try, When as If, Write};
-        const DATABASE: &[Look] = &[Look::Database];
+        use Action::{Await, Do, Try, Write};
         let config = &site.config;
-        let run = |statements: Vec<Sql>| Act::Sql { statements, limit: REPLICATION };
         match self {
             Self::Intend(intention) => vec![Write(Change::Intend(intention.clone()))],
             Self::Become { mode, role, epoch, solo } => {
@@ -250,6 +248,37 @@ impl Step {
             Self::DropLease(why) => vec![Action::DropLease(why.clone())],
             Self::FencePeer if config.fence.command.is_empty() => Vec::new(),
             Self::FencePeer => vec![Action::FencePeer],
+            Self::StopReceiving
+            | Self::Drain
+            | Self::Confirm
+            | Self::EndReplication
+            | Self::BeginHistory
+            | Self::SemiSync(_)
+            | Self::Writable
+            | Self::ReadOnly
+            | Self::CompareHistories
+            | Self::Follow
+            | Self::ResumeReplication => self.database_actions(site),
+            Self::AwaitStandby => vec![Await(Until::Standby, STANDBY)],
+            Self::AwaitLease => vec![Await(Until::Lease, PROTECTION)],
+            Self::AwaitPeerServes => vec![Await(Until::PeerServes, TAKEOVER)],
+            Self::AwaitReplication => vec![Await(Until::Replication, CONNECTED)],
+            Self::AwaitProtection => vec![Await(Until::Protection, PROTECTION)],
+            Self::GoSolo => {
+                let longest = config.pair.lease.get() + config.pair.gap.get() + Duration::from_secs(5);
+                vec![Await(Until::Solo, longest)]
+            }
+            Self::Reseed => vec![Do(Act::Reseed)],
+            Self::Alert(text) => vec![Action::Alert(text.clone())],
+        }
+    }
+
+    /// What is done to the database.
+    fn database_actions(&self, site: &Site) -> Vec<Action> {
+        use Action::{Do, Look as LookAt, When as If};
+        const DATABASE: &[Look] = &[Look::Database];
+        let run = |statements: Vec<Sql>| Act::Sql { statements, limit: REPLICATION };
+        match self {
             // A silent peer is made unreachable for the moment, because MariaDB dials it.
             Self::StopReceiving => vec![
                 If(When::PeerSilent, Act::Unreachable(true)),
@@ -275,7 +304,7 @@ impl Step {
             Self::Follow => {
                 let mut statements = sql::change_master(
                     &site.peer.address.to_string(),
-                    config.database.port,
+                    site.config.database.port,
                     &site.replication_user,
                     &site.replication_password,
                 );
@@ -288,17 +317,7 @@ impl Step {
                 statements.extend(sql::start_replication());
                 vec![Action::SaveRelayLogs, Do(run(statements))]
             }
-            Self::AwaitStandby => vec![Await(Until::Standby, STANDBY)],
-            Self::AwaitLease => vec![Await(Until::Lease, PROTECTION)],
-            Self::AwaitPeerServes => vec![Await(Until::PeerServes, TAKEOVER)],
-            Self::AwaitReplication => vec![Await(Until::Replication, CONNECTED)],
-            Self::AwaitProtection => vec![Await(Until::Protection, PROTECTION)],
-            Self::GoSolo => {
-                let longest = config.pair.lease.get() + config.pair.gap.get() + Duration::from_secs(5);
-                vec![Await(Until::Solo, longest)]
-            }
-            Self::Reseed => vec![Do(Act::Reseed)],
-            Self::Alert(text) => vec![Action::Alert(text.clone())],
+            _ => Vec::new(),
         }
     }
 }
