@@ -128,8 +128,7 @@ fn promoting(pair: &Pair, support: Support) -> Result<Counts> {
 ///
 /// Red when the reason is told only once the last step has given up as well, which
 /// took more than three minutes; and when keepalived's word reaches the peer only
-/// between two steps, which took 1.1 s with D-Bus hung and 2.0 s read-only; or only once
-/// the plan is done (tests/broken/told-after-leaving.patch).
+/// between two steps, which took 1.1 s with D-Bus hung and 2.0 s read-only.
 fn leaving(pair: &Pair, support: Support) -> Result<Counts> {
     let mut story = Failover::begin(pair)?;
     let (node, since) = (story.failed, story.failed.run("date +%s.%N")?);
