@@ -21,8 +21,6 @@ pub const SCENARIOS: &[Scenario] = &[
     // the standby before it drains, then with replication forgotten and still
     // read-only. With mode s written only after that, the standby had nothing left
     // to prove its right by, and refused for ever (tests/broken/not-first-written.patch).
-    // Red as well when a word of keepalived is forgotten with the program, because it is
-    // not said twice (tests/broken/word-forgotten.patch).
     protected("F12", "notify-killed", |pair| {
         trapped(pair, &[(Some("FenceDatabase"), Some("Drain")), (Some("Become"), Some("SemiSync(false)"))])
     }),
