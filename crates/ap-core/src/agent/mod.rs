@@ -37,7 +37,7 @@ mod session;
 mod site;
 mod waits;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +71,8 @@ const GATEWAY_EVERY: Duration = Duration::from_millis(500);
 const CHECKS_EVERY: Duration = Duration::from_secs(1);
 /// What fails again and again is told again after this.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
+/// This many things that fail are told apart.
+const FAILING: usize = 8;
 /// Both gateway and peer silent for longer than this is being cut off.
 const CUT_OFF: Duration = Duration::from_secs(2);
 
@@ -130,8 +132,8 @@ pub struct Agent {
     blocked: Option<Duration>,
     /// Since when this node has been cut off.
     cut_off: Option<Duration>,
-    /// What was last said to have failed, and when.
-    failing: Option<(String, Duration)>,
+    /// What was said to have failed lately, and when (time since boot).
+    failing: VecDeque<(String, Duration)>,
     /// What happened last.
     event: Option<Brief>,
     /// What the peer is told, and since when (time since boot).
@@ -208,7 +210,7 @@ impl Agent {
             refused: None,
             blocked: None,
             cut_off: None,
-            failing: None,
+            failing: VecDeque::new(),
             event: kept.event,
             published: None,
             unsaved,
@@ -423,12 +425,16 @@ impl Agent {
         self.orders.as_ref().is_some_and(Orders::saves) || self.run.as_ref().is_some_and(Run::saves)
     }
 
-    /// Whether a failure is worth telling: what fails at each look is told once a minute.
+    /// Whether a failure is worth telling: what fails at each look is told once a minute,
+    /// also if several things fail in turn.
     fn is_news(&mut self, now: Duration, text: &str) -> bool {
-        let told = |(known, at): &(String, Duration)| known == text && now.saturating_sub(*at) < TELL_AGAIN;
-        let news = !self.failing.as_ref().is_some_and(told);
+        self.failing.retain(|(_, at)| now.saturating_sub(*at) < TELL_AGAIN);
+        let news = self.failing.iter().all(|(known, _)| known != text);
         if news {
-            self.failing = Some((text.to_owned(), now));
+            if self.failing.len() == FAILING {
+                self.failing.pop_front();
+            }
+            self.failing.push_back((text.to_owned(), now));
         }
         news
     }
