@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -17,6 +18,8 @@ use crate::pair::Pair;
 use crate::product::{PAIR, ap_mode, ask, start, wait_protected};
 use crate::runner::Runner;
 
+/// How often keepalived runs its checks, as packaged.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// Until a standby must serve, whatever broke.
 const TAKEOVER: Duration = Duration::from_secs(20);
 /// Rounds of one fault that may fail before the next fault has its turn.
@@ -34,10 +37,14 @@ const PLANNED: [Fault; 2] = [
 ];
 const SWITCHOVER: &str = "switchover";
 
+/// All that is measured.
+pub fn cases() -> Vec<Fault> {
+    FAULTS.iter().chain(&PLANNED).copied().collect()
+}
+
 /// Measures what is missing, prints all that is kept.
 pub fn run(bench: &mut Bench<'_>) -> Result<bool> {
-    let cases: Vec<Fault> =
-        FAULTS.iter().chain(&PLANNED).copied().filter(|fault| bench.options.chosen(fault.name)).collect();
+    let cases: Vec<Fault> = cases().into_iter().filter(|fault| bench.options.chosen(fault.name)).collect();
     if !bench.options.report {
         let lab = (bench.new_lab)("")?;
         let build = build(&lab)?;
@@ -80,6 +87,7 @@ fn measure_case(bench: &mut Bench<'_>, ours: &mut Ours, fault: &Fault, build: &s
     while case.rounds.len() < bench.options.rounds && case.errors.len() < PATIENCE {
         let pair = ours.pair()?;
         calm::wait(Duration::from_secs(bench.options.calm));
+        thread::sleep(phase(case.rounds.len()));
         if fault.name == SWITCHOVER && ask(&pair.a, "switchover --help")?.code != 0 {
             writeln!(bench.out, "{SWITCHOVER}: ap-mode does not know it yet")?;
             break;
@@ -102,6 +110,15 @@ fn measure_case(bench: &mut Bench<'_>, ours: &mut Ours, fault: &Fault, build: &s
         bench.store.keep(fault.name, &case)?;
     }
     Ok(())
+}
+
+/// Rounds follow one another at a pace of their own, and keepalived's checks run at
+/// theirs: without this, a hung service is always met at about the same time before a
+/// check, and whose way back takes a moment longer seems to be slower by a second.
+fn phase(round: usize) -> Duration {
+    /// Multiples of it are spread evenly over an interval, however many there are.
+    const GOLDEN: f64 = 0.618_033_988_75;
+    CHECK_INTERVAL.mul_f64((round as f64 * GOLDEN).fract())
 }
 
 impl Ours {

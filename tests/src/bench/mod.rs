@@ -3,6 +3,7 @@
 //! Each section keeps its results under `target/bench`, round by round, and a
 //! run that was cut short goes on where it stopped.
 
+mod against;
 mod back;
 pub mod calm;
 mod checks;
@@ -59,6 +60,9 @@ pub struct Options {
     /// Where results are kept.
     #[arg(long, default_value = "target/bench", value_name = "DIRECTORY")]
     pub results: PathBuf,
+    /// Compare with what is kept there of another build; none of our medians may be worse.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub against: Option<PathBuf>,
     /// Sections: failover, checks, lag, return, interval, shell, pacemaker. Default: all.
     pub sections: Vec<String>,
 }
@@ -137,6 +141,11 @@ pub fn run(options: &Options, new_lab: NewLab<'_>, out: &mut dyn Write) -> Resul
     }
     if options.report || options.sections.is_empty() {
         writeln!(out, "{}", compare::table(&options.results)?)?;
+    }
+    if let Some(other) = &options.against {
+        let (text, not_worse) = against::table(&options.results, other)?;
+        writeln!(out, "{text}")?;
+        well &= not_worse;
     }
     Ok(well)
 }
