@@ -13,7 +13,6 @@ use ap_core::message::{MAX_LINE, Message, Reply, Request, Verb};
 
 use crate::cli::Context;
 use crate::failure::Failure;
-use crate::install::host;
 use crate::output;
 use pipe::Limits;
 
@@ -108,7 +107,6 @@ pub fn run(context: &Context, verb: Verb, common: Common) -> Result<Exit> {
         let text = format!("--why is too long: the request has {} bytes, allowed are {MAX_LINE}", line.len());
         return Err(Failure::new(Exit::Usage, text).into());
     }
-    host::locate(&context.config, None)?;
     damaged::repair(&context.config, &request)?;
     let slow = context.config.database.start_timeout.get() + MARGIN;
     let silence = common.timeout.map_or(PATIENCE.max(slow).max(common.patience.unwrap_or_default()), Span::get);
