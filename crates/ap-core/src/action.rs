@@ -202,7 +202,7 @@ impl Change {
 impl Step {
     /// What this step consists of, in order.
     pub fn actions(&self, site: &Site) -> Vec<Action> {
-        use Action::{Await, Do, Try, Write};
+        use Action::{Await, Do, Write};
         let config = &site.config;
         match self {
             Self::Intend(intention) => vec![Write(Change::Intend(intention.clone()))],
@@ -220,23 +220,7 @@ impl Step {
             }
             Self::FenceDatabase => vec![Do(Act::Kill { service: Service::Database, limit: FENCE })],
             Self::Start(service) => start(*service, site),
-            Self::StartTruncating => {
-                let limit = start_limit(Service::Database, site);
-                let start = || Act::Start { service: Service::Database, limit };
-                // For one start. Crash recovery then takes out of the binary log what was
-                // waiting for its acknowledgement, and rolls it back; on a node that had
-                // been solo it would destroy acknowledged rows. DDL behind the tail makes
-                // it give up: then the server is started plainly.
-                vec![
-                    Action::DataMark,
-                    Action::SaveOwnTail,
-                    Do(Act::TruncateAtStart(true)),
-                    Try(start()),
-                    Do(Act::TruncateAtStart(false)),
-                    Do(start()),
-                    Await(Until::Database, limit),
-                ]
-            }
+            Self::StartTruncating => start_truncating(site),
             Self::Stop(service) => {
                 let limit = if *service == Service::Keepalived { KEEPALIVED } else { STOP };
                 vec![Do(Act::Stop { service: *service, limit })]
@@ -341,6 +325,25 @@ fn start(service: Service, site: &Site) -> Vec<Action> {
         Service::Api => vec![start, Action::Await(Until::Api, limit)],
         Service::Keepalived => vec![start],
     }
+}
+
+/// Starts the database with its binary log's tail truncated, for one start. Crash
+/// recovery then takes out of the binary log what was waiting for its acknowledgement,
+/// and rolls it back; on a node that had been solo it would destroy acknowledged rows.
+/// DDL behind the tail makes it give up: then the server is started plainly.
+fn start_truncating(site: &Site) -> Vec<Action> {
+    use Action::{Await, Do, Try};
+    let limit = start_limit(Service::Database, site);
+    let start = || Act::Start { service: Service::Database, limit };
+    vec![
+        Action::DataMark,
+        Action::SaveOwnTail,
+        Do(Act::TruncateAtStart(true)),
+        Try(start()),
+        Do(Act::TruncateAtStart(false)),
+        Do(start()),
+        Await(Until::Database, limit),
+    ]
 }
 
 fn start_limit(service: Service, site: &Site) -> Duration {

@@ -136,17 +136,6 @@ pub fn change_master(host: &str, port: u16, user: &str, password: &str) -> Vec<S
     ]
 }
 
-/// Receives again. Only while the SQL thread runs: from both threads stopped it
-/// drops the relay log.
-pub fn start_io() -> Vec<Sql> {
-    vec!["START SLAVE IO_THREAD".into()]
-}
-
-/// Applies what was received. Only while the IO thread runs, for the same reason.
-pub fn start_sql() -> Vec<Sql> {
-    vec!["START SLAVE SQL_THREAD".into()]
-}
-
 /// Receives and applies. From both threads stopped it drops the relay log.
 pub fn start_replication() -> Vec<Sql> {
     vec!["START SLAVE".into()]
@@ -199,8 +188,6 @@ mod tests {
         for (statements, expected) in [
             (stop_io(), "STOP SLAVE IO_THREAD"),
             (stop_replication(), "STOP ALL SLAVES; RESET SLAVE ALL"),
-            (start_io(), "START SLAVE IO_THREAD"),
-            (start_sql(), "START SLAVE SQL_THREAD"),
             (start_replication(), "START SLAVE"),
             (read_only(true), "SET GLOBAL read_only=ON"),
             (read_only(false), "SET GLOBAL read_only=OFF"),

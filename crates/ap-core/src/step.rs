@@ -57,9 +57,11 @@ pub enum Step {
     FencePeer,
     /// Stop the replication IO thread; the old active can get no acknowledgement from here on.
     StopReceiving,
-    /// Wait until everything received is applied, by GTID. Gives way to nothing but a better word.
+    /// Wait until everything received is applied, by GTID; given up only when keepalived
+    /// says something else than MASTER.
     Drain,
-    /// A last look, after any delay, at the lease or the peer's word.
+    /// Check once more, after any delay: a lease is alive, or the peer has fenced itself
+    /// and this node has all that it acknowledged.
     Confirm,
     /// Replication off and forgotten.
     EndReplication,
@@ -88,7 +90,7 @@ pub enum Step {
     AwaitReplication,
     /// Wait until a session is whole and writes are on both nodes.
     AwaitProtection,
-    /// Give up acknowledging alone being forbidden: no lease may be alive.
+    /// Wait until the peer's lease is surely over, then acknowledge alone.
     GoSolo,
     /// Replace the own data by the peer's.
     Reseed,

@@ -45,8 +45,9 @@ pub fn end(mut child: Child, name: &str, deadline: Duration) -> Result<Output> {
     Ok(output)
 }
 
-/// Runs an operator's command with `input` on standard input, for its success only:
-/// what it prints is dropped, and it need not read. Ends it at the deadline.
+/// Runs an operator's command with `input` on standard input, for its success only.
+/// Its output is dropped, its standard error is ours. It need not read: the deadline
+/// begins once `input` is written, which must therefore fit into a pipe.
 ///
 /// # Errors
 /// It cannot be started, fails, or does not end in time.

@@ -6,7 +6,7 @@
 //! | STATE/state.toml    | mode, role, epoch, intention                | reboot    |
 //! | the mode file       | one word                                    | reboot    |
 //! | RUN/fault/NAME      | 1: keepalived gives the VIP away            | our crash |
-//! | RUN/vrrp            | keepalived's last word, and MASTER if ever  | our crash |
+//! | RUN/vrrp            | keepalived's last state                     | our crash |
 //! | RUN/started         | present: the services are meant to run      | our crash |
 //! | RUN/lease           | a standby's lease                           | our crash |
 //! | RUN/boot            | an intention was written since boot         | our crash |
@@ -43,7 +43,7 @@ impl Store {
         Self { state_file: config.state_file(), mode_file: config.mode_file(), run: config.run_dir() }
     }
 
-    /// Reads the state; a node never set up has none.
+    /// Reads the state; a node never set up has a fresh one.
     ///
     /// # Errors
     /// The file cannot be read, or is not a state: never guessed at.

@@ -67,7 +67,8 @@ fn peer_sight(config: &Config, own: &Host, peer: &Host) -> Sight {
     Sight { host: peer.name.clone(), here: false, now, last }
 }
 
-/// What can be seen without ap-notify: `state.toml`, the database, the VIP.
+/// What can be seen without ap-notify: `state.toml`, what is kept under the run
+/// directory, the database, the VIP.
 ///
 /// # Errors
 /// [`Exit::Unavailable`]: not even the state can be read.
@@ -95,7 +96,8 @@ pub fn local(config: &Config, own: &Host) -> Result<Answer> {
         lease: store.lease(),
         event: None,
     };
-    // The agent that nobody runs: it is told what there is to see, and orders nothing.
+    // An agent whose effects are dropped: it is told what there is to see, and only asked
+    // for its answer.
     let mut agent = Agent::new(Arc::new(site), kept, now);
     let status = status(config).map(Box::new).map_err(|error| format!("{error:#}"));
     let vip = ap_net::Kernel.own_addresses().is_ok_and(|own| own.contains(&config.vip));

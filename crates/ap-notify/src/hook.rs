@@ -32,9 +32,10 @@ pub fn enqueue(config: &Config, message: &Message) -> Result<()> {
         SendError::Absent(error) | SendError::Open(error) => {
             Error::new(error).context(format!("failed to open {}; is ap-notify.socket started?", path.display()))
         }
-        SendError::Full(error) | SendError::Write(error) => {
-            Error::new(error).context(format!("failed to write to {}", path.display()))
+        SendError::Full(_) => {
+            anyhow!("{} is full: ap-notify does not read. Look at: journalctl -u ap-notify", path.display())
         }
+        SendError::Write(error) => Error::new(error).context(format!("failed to write to {}", path.display())),
         SendError::Partly { written } => anyhow!("wrote {written} of {} bytes to {}", line.len(), path.display()),
     })
 }

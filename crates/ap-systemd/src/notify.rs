@@ -4,16 +4,13 @@ use std::env;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 /// The service does its work.
 pub const READY: &str = "READY=1";
-/// The service is alive; to be sent more often than [`watchdog_interval`].
+/// The service is alive; to be sent at least twice in the unit's `WatchdogSec`.
 pub const WATCHDOG: &str = "WATCHDOG=1";
-/// The service is leaving.
-pub const STOPPING: &str = "STOPPING=1";
 
 /// Sends a state. `Ok(false)`: nobody wants to know, as when run by hand.
 ///
@@ -39,16 +36,6 @@ fn send(name: &[u8], state: &str) -> Result<()> {
         .and_then(|address| socket.send_to_addr(state.as_bytes(), &address))
         .map(drop)
         .with_context(|| format!("failed to send {state} to {}", String::from_utf8_lossy(name)))
-}
-
-/// How long systemd waits for a [`WATCHDOG`] before it restarts the service;
-/// send it in half that time. `None`: it does not watch this process.
-pub fn watchdog_interval() -> Option<Duration> {
-    let number = |name| env::var(name).ok()?.parse::<u64>().ok();
-    match number("WATCHDOG_PID") {
-        Some(pid) if pid != u64::from(std::process::id()) => None,
-        _ => number("WATCHDOG_USEC").filter(|&micros| micros > 0).map(Duration::from_micros),
-    }
 }
 
 #[cfg(test)]

@@ -23,11 +23,17 @@ const MILLIS: f64 = 20.0;
 pub fn table(ours: &Path, theirs: &Path) -> Result<(String, bool)> {
     let cases = failover::cases();
     let (new, old) = (Store::new(ours, "failover")?.all(&cases)?, Store::new(theirs, "failover")?.all(&cases)?);
-    let mut text = String::from("Medians without acknowledged writes; of what hangs, from FAULT on.\n\n");
+    let mut text = String::from(
+        "Median time without acknowledged writes; of a service that hangs from keepalived's FAULT on.\n\n",
+    );
     let _ = writeln!(text, "{:<18}{:>7}{:>14}{:>14}{:>12}", "fault", "rounds", "before", "now", "now/before");
     let mut well = true;
     for (fault, before) in &old {
-        let Some((_, now)) = new.iter().find(|(other, _)| other.name == fault.name) else { continue };
+        let Some((_, now)) = new.iter().find(|(other, _)| other.name == fault.name) else {
+            let _ = writeln!(text, "{:<18} not measured now", fault.name);
+            well = false;
+            continue;
+        };
         let middle = |case: &Case<Round>| median(&case.figures(|round| counted(fault, round)));
         let worse = is_worse(middle(before), middle(now));
         well &= !worse;

@@ -102,7 +102,7 @@ impl Agent {
             }
             Then::Tolerate => {
                 if let Err(failure) = result {
-                    out.push(Effect::Log(format!("{}: {failure}; going on", run.line())));
+                    out.push(Effect::Warn(format!("{}: {failure}; going on", run.line())));
                 }
                 Ok(())
             }

@@ -108,7 +108,7 @@ impl Agent {
                 out.push(Effect::Alert { kind: "refusal", text: text.clone() });
             }
             for failure in &run.failures {
-                out.push(Effect::Log(format!("refusing: {failure}")));
+                out.push(Effect::Warn(format!("refusing: {failure}")));
             }
             if run.request.is_some() && !matches!(run.cause, Cause::Request(_)) {
                 (run.cleaning, run.times) = (true, Vec::new());

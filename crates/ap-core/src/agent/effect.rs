@@ -22,7 +22,9 @@ pub type Ticket = u32;
 pub type Lease = (Duration, String);
 
 /// What is to be done, in this order. Effects do not wait for one another unless
-/// they are of one kind: an act is only ordered when the one before it has ended.
+/// they are of one kind. A plan orders an act only when its act before has ended;
+/// beside it there may be the active's orders, the fence command, a track file, and
+/// what was left behind.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// From here on the peer is told this. Comes before everything else but a fault,
@@ -72,13 +74,16 @@ pub enum Effect {
     },
     /// Run the operator's alert command.
     Alert {
-        /// Kind: `refusal`, `failure`, `protection`, `change`, `fence`.
+        /// Kind: `refusal`, `failure`, `protection`, `change`, `fence`; ap-notify adds
+        /// `relay-logs`.
         kind: &'static str,
         /// What happened.
         text: String,
     },
     /// A line for the journal that is no event of the history.
     Log(String),
+    /// The same, of something that went wrong.
+    Warn(String),
 }
 
 /// Something to look at.
@@ -195,13 +200,14 @@ pub struct Part {
 /// A change to the files that decide what may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileChange {
-    /// Nothing can start the unit.
+    /// Nothing can start the unit. What runs goes on: stop it first, a masked unit has
+    /// lost its drop-ins.
     Mask,
     /// Undoes `Mask`.
     Unmask,
     /// The unit starts at boot.
     Enable,
-    /// It does not.
+    /// The unit does not start at boot.
     Disable,
 }
 

@@ -115,7 +115,8 @@ impl Inbox {
     }
 
     /// Something more urgent came before this was dealt with. A look comes again by
-    /// itself, and a state of keepalived that a later one has replaced is over.
+    /// itself, a state of keepalived that a later one has replaced is over, and a unit that
+    /// is gone gives way only to a leaving, which stops it anyway.
     pub fn put_back(&mut self, cause: Cause) {
         match cause {
             Cause::Request(request) => self.requests.push_front(request),

@@ -46,9 +46,9 @@ pub struct Known {
     pub api: Result<(), String>,
     /// What the checks found last, and when.
     pub checks: BTreeMap<String, (Verdict, Duration)>,
-    /// When the look began whose result is known.
+    /// When the latest look began whose result is in (time since boot).
     pub(super) at: BTreeMap<Look, Duration>,
-    /// Looks under way.
+    /// Looks under way, and when each began (time since boot).
     pub(super) looking: BTreeMap<Look, Duration>,
 }
 

@@ -20,7 +20,8 @@
 //! - `waits.rs`: what a plan waits for.
 //! - `session.rs`: the lease, grants, going on alone.
 //! - `answer.rs`: what the peer is told.
-//! - `age.rs`: lets time pass without a clock, for searches.
+//! - `site.rs`: what does not change: the configuration, and which host this is.
+//! - `age.rs`: makes everything known older, for tests and searches; no rule lies there.
 
 mod acts;
 mod age;
@@ -73,7 +74,8 @@ const CHECKS_EVERY: Duration = Duration::from_secs(1);
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// This many things that fail are told apart.
 const FAILING: usize = 8;
-/// Both gateway and peer silent for longer than this is being cut off.
+/// A node is cut off when its gateway has been silent for this long, and the peer is
+/// silent as well or still reaches the gateway.
 const CUT_OFF: Duration = Duration::from_secs(2);
 
 /// The agent of one node.
@@ -257,11 +259,6 @@ impl Agent {
         &self.state
     }
 
-    /// Whether a plan is under way, or being made.
-    pub fn is_busy(&self) -> bool {
-        self.run.is_some() || self.orders.is_some() || self.looking.is_some()
-    }
-
     fn take_in(&mut self, now: Duration, input: Input, out: &mut Vec<Effect>) {
         match input {
             Input::Tick => {}
@@ -303,7 +300,7 @@ impl Agent {
     fn go_on(&mut self, now: Duration, out: &mut Vec<Effect>) {
         self.standby.pulse(now);
         if let Some(dropped) = self.unsaved.take() {
-            out.push(Effect::Log(dropped));
+            out.push(Effect::Warn(dropped));
             let act = Act::Save(Box::new(self.state.clone()));
             self.send(act, out);
         }
@@ -488,7 +485,7 @@ impl Effect {
             Self::Begin(_) | Self::Act { .. } => 3,
             Self::Ask { .. } | Self::Look { .. } => 4,
             Self::KeepLease(_) | Self::KeepPeer(_) | Self::SaveRelayLogs(_) => 5,
-            Self::Reply { .. } | Self::Record(_) | Self::Alert { .. } | Self::Log(_) => 6,
+            Self::Reply { .. } | Self::Record(_) | Self::Alert { .. } | Self::Log(_) | Self::Warn(_) => 6,
         }
     }
 }

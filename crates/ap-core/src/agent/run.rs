@@ -312,7 +312,7 @@ impl Agent {
         if run.on {
             // The rest may wait long for the same reason (F17).
             let step = run.times.last().map_or("", |took| &took.step);
-            out.push(Effect::Log(format!("{step}: {failure}; going on")));
+            out.push(Effect::Warn(format!("{step}: {failure}; going on")));
             run.failures.push(failure);
         } else {
             run.failures.push(failure);
@@ -417,7 +417,7 @@ impl Agent {
             // Whether it lands is not known, and a state that lands after it was given up would
             // say, after a restart, what is not so. A leaving alone goes on without.
             Doing::Act { ticket, act: act @ Act::Save(_), by, then } if now >= by && !run.on => {
-                out.push(Effect::Log(format!("not written yet: {}", run.line())));
+                out.push(Effect::Warn(format!("not written yet: {}", run.line())));
                 let by = now + self.deadline(&act);
                 set(run, Doing::Act { ticket, act, by, then });
                 None
@@ -426,7 +426,7 @@ impl Agent {
                 if matches!(act, Act::Save(_)) {
                     self.late_saves.insert(ticket);
                 }
-                let late = Failure::new(Exit::Deadline, format!("no end in time: {}", run.line()));
+                let late = Failure::new(Exit::Deadline, format!("did not end in time: {}", run.line()));
                 Some(self.after(now, run, &act, then, Err(late), out))
             }
             Doing::Act { .. } => None,

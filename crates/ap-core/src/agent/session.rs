@@ -211,7 +211,7 @@ impl Agent {
                 // Tried again after a moment.
                 self.lease_file.ordered = None;
                 if self.is_news(now, &error) {
-                    out.push(Effect::Log(error.clone()));
+                    out.push(Effect::Warn(error.clone()));
                 }
                 self.lease_file.error = Some((error, now));
             }
@@ -232,7 +232,7 @@ impl Agent {
     /// One look at the protection; does nothing unless this node is active in a pair,
     /// nor while something is being done: what was seen before counts no more.
     pub(super) fn protect(&mut self, now: Duration, out: &mut Vec<Effect>) {
-        let late = || Err(Failure::new(crate::exit::Exit::Deadline, "no end in time"));
+        let late = || Err(Failure::new(crate::exit::Exit::Deadline, "did not end in time"));
         // A write that lands after it was given up would say, after a restart, what is not so.
         if self.orders.as_ref().is_some_and(|orders| now >= orders.by && !orders.saves()) {
             self.order_ended(now, late(), out);
@@ -343,7 +343,12 @@ impl Agent {
             Err(failure) => {
                 // Not obeyed, so not so: decided again at the next look, nothing granted.
                 self.active = Some(orders.before);
-                let text = format!("{:?}: {failure}", orders.order);
+                let what = match &orders.order {
+                    Order::SemiSync(true) => "failed to switch semi-sync on",
+                    Order::SemiSync(false) => "failed to switch semi-sync off",
+                    _ => "failed to write state.toml",
+                };
+                let text = format!("{what}: {failure}; tried again");
                 if self.is_news(now, &text) {
                     self.tell("failure", &text, out);
                 }

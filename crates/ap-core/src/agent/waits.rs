@@ -171,11 +171,11 @@ impl Agent {
                 format!("no standby to pair with: {}", passed("the standby replicated")),
                 "`ap-mode status` says why; then try again",
             ),
-            Until::PeerServes => late("the peer served"),
+            Until::PeerServes => late("the peer served; `ap-mode status` and the journal there say why not"),
             Until::Replication => late("replication received from the peer"),
-            Until::Protection => late("a session was whole"),
-            Until::Lease => late("this node was granted a lease"),
-            Until::Solo => late("no lease can be alive any more"),
+            Until::Protection => late("the pair was PROTECTED; `ap-mode status` says why not"),
+            Until::Lease => late("the active granted this node a lease; `ap-mode status` says why not"),
+            Until::Solo => late("the peer's lease was surely over; try again"),
         }
     }
 

@@ -9,7 +9,8 @@
 //! | not started         | refuse                 | refuse                    | record                |
 //!
 //! Before all of it: whoever serves and was superseded leaves. A peer with a
-//! higher epoch was promoted, and a word given to a standby is kept.
+//! higher epoch was promoted, and a fenced active that let its standby promote stays
+//! fenced.
 
 use super::{Cause, Plan, guard, keepalived_runs, leave, look, superseded};
 use crate::answer::Answer;

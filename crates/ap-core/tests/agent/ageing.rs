@@ -77,7 +77,7 @@ fn essence(effect: &Effect, by: Duration) -> Option<Effect> {
         Effect::Reply { reply: Reply::Step { text } | Reply::Done { text, .. }, .. } | Effect::Alert { text, .. } => {
             text.clear()
         }
-        Effect::KeepPeer(_) | Effect::Log(_) => return None,
+        Effect::KeepPeer(_) | Effect::Log(_) | Effect::Warn(_) => return None,
         _ => {}
     }
     Some(effect)

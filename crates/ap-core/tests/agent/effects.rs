@@ -128,7 +128,7 @@ impl World {
             }
             Effect::Reply { id, reply } => self.replied(id, reply),
             Effect::Alert { kind, text } => self.alerts.push((kind, text)),
-            Effect::Begin(_) | Effect::KeepPeer(_) | Effect::SaveRelayLogs(_) | Effect::Log(_) => {}
+            Effect::Begin(_) | Effect::KeepPeer(_) | Effect::SaveRelayLogs(_) | Effect::Log(_) | Effect::Warn(_) => {}
         }
     }
 

@@ -21,7 +21,10 @@ impl World {
     /// people after all of it.
     pub fn rule_of_batches(&self, effects: &[Effect]) {
         let people = |it: &Effect| {
-            matches!(it, Effect::Record(_) | Effect::Log(_) | Effect::Reply { .. } | Effect::Alert { .. })
+            matches!(
+                it,
+                Effect::Record(_) | Effect::Log(_) | Effect::Warn(_) | Effect::Reply { .. } | Effect::Alert { .. }
+            )
         };
         let urgent = |it: &Effect| matches!(it, Effect::Publish(_) | Effect::Act { act: Act::Fault(..), .. });
         let mut told = false;

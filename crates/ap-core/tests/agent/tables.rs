@@ -138,6 +138,7 @@ fn only_looks(effect: &Effect) -> bool {
             | Effect::KeepPeer(_)
             | Effect::KeepLease(_)
             | Effect::Log(_)
+            | Effect::Warn(_)
     )
 }
 

@@ -11,9 +11,10 @@ use super::server::{release, setting};
 use super::{DataDirectory, binlog};
 use ap_host::store::remove_if_there;
 
-/// For one start after a fence, see ap-notify(1).
-const DROP_IN: &str =
-    "# For one start after a fence, see ap-notify(1).\n[Service]\nEnvironment=MYSQLD_OPTS=--init-rpl-role=SLAVE\n";
+/// What systemd reads for that one start.
+const DROP_IN: &str = "# Written by ap-notify for one start after a fence: crash recovery takes out of the\n\
+    # binary log what was never acknowledged. ap-notify removes it.\n\
+    [Service]\nEnvironment=MYSQLD_OPTS=--init-rpl-role=SLAVE\n";
 
 impl DataDirectory {
     /// Saves a part of the binary log, and says where.
@@ -40,10 +41,10 @@ impl DataDirectory {
         let out = fs::File::create(&file).with_context(|| format!("failed to make {}", file.display()))?;
         for part in parts {
             if let Err(error) = binlog::print(&logs, part, &out) {
-                // The position lies in another file: the whole last file is kept instead.
-                log::warn!("{error:#}");
-                fs::copy(log, file.with_extension("binlog"))
-                    .with_context(|| format!("failed to copy {}", log.display()))?;
+                // Most likely the position lies in a file that is gone.
+                let whole = file.with_extension("binlog");
+                log::warn!("{error:#}; all of {} is kept as {}", log.display(), whole.display());
+                fs::copy(log, &whole).with_context(|| format!("failed to copy {}", log.display()))?;
             }
         }
         Ok(Some(file))

@@ -107,7 +107,7 @@ impl Lane {
 /// Where an effect is carried out, unless that is done in passing.
 pub fn place(effect: &Effect) -> Place {
     Place::Lane(match effect {
-        Effect::Ask { .. } | Effect::Alert { .. } | Effect::Look { what: Look::Gateway, .. } => return Place::Alone,
+        Effect::Ask { .. } | Effect::Alert { .. } => return Place::Alone,
         Effect::Act { act, .. } => match act {
             Act::Fence(_) => return Place::Alone,
             Act::Save(_) => Lane::State,
@@ -133,6 +133,6 @@ pub fn place(effect: &Effect) -> Place {
         Effect::KeepVrrp(_) | Effect::KeepLease(_) | Effect::KeepPeer(_) => Lane::Run,
         Effect::SaveRelayLogs(_) => Lane::RelayLogs,
         Effect::Reply { .. } => Lane::Replies,
-        Effect::Record(_) | Effect::Log(_) | Effect::Publish(_) | Effect::Begin(_) => Lane::History,
+        Effect::Record(_) | Effect::Log(_) | Effect::Warn(_) | Effect::Publish(_) | Effect::Begin(_) => Lane::History,
     })
 }

@@ -85,12 +85,12 @@ impl Hands {
                 Err(error) => {
                     // No promise outlives this.
                     self.published.set(Arc::from(""));
-                    self.log(format!("failed to render the answer to the peer: {error}"));
+                    self.warn(format!("failed to render the answer to the peer: {error}"));
                 }
             },
             Effect::KeepVrrp(word) => {
                 if let Err(error) = self.passing.adapters().files.keep_vrrp(word) {
-                    self.log(format!("{error:#}"));
+                    self.warn(format!("{error:#}"));
                 }
             }
             Effect::Begin(step) => begin(&step),
@@ -105,6 +105,11 @@ impl Hands {
     /// A line for the journal, which may hang like any file.
     pub fn log(&self, text: String) {
         self.hand_on(Effect::Log(text));
+    }
+
+    /// The same, of something that went wrong.
+    pub fn warn(&self, text: String) {
+        self.hand_on(Effect::Warn(text));
     }
 
     fn hand_on(&self, effect: Effect) {

@@ -78,7 +78,6 @@ impl Worker {
                 self.tell(Input::LeaseKept(kept.map(|()| lease)));
             }
             Effect::KeepPeer(answer) => warn(self.adapters.files.keep_peer(&answer)),
-            Effect::KeepVrrp(word) => warn(self.adapters.files.keep_vrrp(word)),
             Effect::SaveRelayLogs(position) => {
                 if let Err(error) = self.save_relay_logs(&position) {
                     log::error!("relay logs that could not be applied are not saved: {error:#}");
@@ -95,8 +94,9 @@ impl Worker {
             }
             Effect::Alert { kind, text } => self.alert(kind, &text),
             Effect::Log(text) => log::info!("{text}"),
+            Effect::Warn(text) => log::warn!("{text}"),
             // Done in passing.
-            Effect::Publish(_) | Effect::Begin(_) => {}
+            Effect::Publish(_) | Effect::Begin(_) | Effect::KeepVrrp(_) => {}
         }
     }
 

@@ -92,7 +92,10 @@ fn open(path: &Path) -> Result<(Arc<Site>, Kept, Adapters)> {
 
 fn not_here(config: &Config) -> anyhow::Error {
     let hosts: Vec<String> = config.host.iter().map(|host| format!("{} ({})", host.name, host.address)).collect();
-    anyhow!("this machine carries the address of neither or of both of {}", hosts.join(" and "))
+    anyhow!(
+        "this machine carries the address of neither or of both of {}: correct [[host]] in the configuration, or give it its address",
+        hosts.join(" and ")
+    )
 }
 
 /// A node that cannot know what it is gives the VIP away. systemd starts this
@@ -167,7 +170,7 @@ impl Service {
 
     fn tell_systemd(&self, state: &str) {
         if let Err(error) = notify::notify(state) {
-            self.hands.log(format!("{error:#}"));
+            self.hands.warn(format!("{error:#}"));
         }
     }
 }
