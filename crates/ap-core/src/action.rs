@@ -49,6 +49,8 @@ pub enum Action {
     Look(&'static [Look]),
     /// Ask the peer now, unless a lease is alive: a vanished one costs the whole deadline.
     AskUnlessLeased,
+    /// Make the peer reachable again if it was made unreachable. That it fails ends no plan.
+    Reachable,
     /// Claim the promotion.
     Claim,
     /// Give up the lease: off the disk first, and only then is it a promise.
@@ -84,8 +86,6 @@ pub enum When {
     NoHistory,
     /// The peer did not answer.
     PeerSilent,
-    /// The peer was made unreachable.
-    Unreachable,
     /// keepalived made this node MASTER, and has said nothing else since.
     Master,
 }
@@ -264,11 +264,9 @@ impl Step {
         let run = |statements: Vec<Sql>| Act::Sql { statements, limit: REPLICATION };
         match self {
             // A silent peer is made unreachable for the moment, because MariaDB dials it.
-            Self::StopReceiving => vec![
-                If(When::PeerSilent, Act::Unreachable(true)),
-                Do(run(sql::stop_io())),
-                If(When::Unreachable, Act::Unreachable(false)),
-            ],
+            Self::StopReceiving => {
+                vec![If(When::PeerSilent, Act::Unreachable(true)), Do(run(sql::stop_io())), Action::Reachable]
+            }
             Self::Drain => vec![LookAt(DATABASE), Action::Drain],
             // As they are now, not as they were before the drain.
             Self::Confirm => {
@@ -382,13 +380,13 @@ impl Action {
                     When::Replica => "if there is replication",
                     When::NoHistory => "if the binary log has no transaction",
                     When::PeerSilent => "if it does not answer",
-                    When::Unreachable => "if it was made unreachable",
                     When::Master => "if this node is MASTER",
                 },
             ),
             Self::Write(change) => one(change.show(site)),
             Self::Look(looks) => looks.iter().map(|look| format!("LOOK  {look}")).collect(),
             Self::AskUnlessLeased => one(format!("ASK   {peer}: what it is (unless a lease is alive)")),
+            Self::Reachable => but(Act::Unreachable(false).show(site), "if it was made unreachable"),
             Self::Claim => one(format!("TELL  {peer}: this node promotes itself")),
             Self::DropLease(_) => one(format!("WRITE {}: removed", site.config.run_dir().join("lease").display())),
             Self::FencePeer => one(format!("FENCE {}", site.fence_command().join(" "))),

@@ -101,12 +101,14 @@ impl Agent {
                 self.done(now, run, act, &output)
             }
             Then::Tolerate => {
-                if let Err(failure) = result {
-                    out.push(Effect::Warn(format!("{}: {failure}; going on", run.line())));
+                match result {
+                    Ok(output) => return self.done(now, run, act, &output),
+                    Err(failure) => out.push(Effect::Warn(format!("{}: {failure}; going on", run.line()))),
                 }
                 Ok(())
             }
             Then::Saved { mut state, becomes } => {
+                self.disk.written(result.is_ok());
                 let moment = result?;
                 if state.since.is_empty() {
                     state.since = moment;

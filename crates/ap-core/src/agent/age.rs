@@ -24,6 +24,8 @@ impl Agent {
         self.active.iter_mut().for_each(|active| active.shift(by));
         self.standby.shift(by);
         self.lease_file.age(by);
+        self.disk.age(by);
+        older(&mut self.undo.1);
         if let Some(orders) = &mut self.orders {
             orders.age(by);
         }

@@ -155,7 +155,8 @@ impl Agent {
     }
 
     fn ended_for_good(&mut self, now: Duration, run: &Run) {
-        if run.cause == Cause::Look {
+        // What was noticed meanwhile is looked at anew.
+        if run.cause == Cause::Look && self.reconciled.is_some() {
             self.reconciled = Some(now);
         }
         // Claimed, and nothing came of it or it is finished.
@@ -173,10 +174,6 @@ impl Agent {
         if run.request.is_some() {
             // Over; what follows writes down an intention of its own.
             self.state.intention = None;
-        }
-        if self.unreachable {
-            self.send(super::Act::Unreachable(false), out);
-            self.unreachable = false;
         }
         self.ended_for_good(now, &run);
     }

@@ -32,9 +32,6 @@ impl Agent {
         told: Duration,
         out: &mut Vec<Effect>,
     ) -> Option<Result<(), Failure>> {
-        if self.inbox.vip_is_gone() {
-            return Some(Err(vip_is_gone()));
-        }
         let act = Act::WaitApplied { position: target.clone(), slice: SLICE };
         self.order(now, run, act, Then::Drain { target, told }, out);
         None

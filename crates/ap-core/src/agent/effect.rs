@@ -252,7 +252,7 @@ impl Act {
         /// Reading all unit files on a busy machine, twice.
         const UNIT_FILES: Duration = Duration::from_secs(70);
         /// Reading gigabytes of binary log.
-        const TAIL: Duration = Duration::from_secs(180);
+        const TAIL: Duration = Duration::from_secs(900);
         /// A copy, and the start of the copied server.
         const COPY: Duration = Duration::from_secs(25 * 3600);
         match self {
@@ -262,9 +262,12 @@ impl Act {
             | Self::Vip(_)
             | Self::Unreachable(_)
             | Self::DataMark => SHORT,
-            Self::Sql { limit, .. } | Self::Kill { limit, .. } => *limit + MARGIN,
+            Self::Sql { limit, .. } => *limit + MARGIN,
+            // By the unit's processes, and if that fails once more by systemd.
+            Self::Kill { limit, .. } => 2 * *limit + SHORT + MARGIN,
             Self::WaitApplied { slice, .. } => *slice + SHORT,
-            Self::Start { limit, .. } | Self::Stop { limit, .. } => *limit + SHORT + MARGIN,
+            // What the unit is, its failures forgotten, and the job.
+            Self::Start { limit, .. } | Self::Stop { limit, .. } => *limit + 2 * SHORT + MARGIN,
             Self::UnitFiles(_) | Self::TruncateAtStart(_) => UNIT_FILES,
             // Beyond what the configuration gives it.
             Self::Fence(_) => MARGIN,

@@ -110,7 +110,9 @@ impl Inbox {
             Cause::Look => lost || self.waiting.is_some() || self.is_due(now) || !self.requests.is_empty(),
             Cause::Request(_) => lost || self.waiting.is_some() || self.is_due(now),
             Cause::Vrrp(Vrrp::Master | Vrrp::Backup) => lost || self.waiting.is_some(),
-            Cause::Vrrp(Vrrp::Fault | Vrrp::Stop) | Cause::Gone(_) => false,
+            // It may have to be asked first whether that is still so.
+            Cause::Gone(_) => lost,
+            Cause::Vrrp(Vrrp::Fault | Vrrp::Stop) => false,
         }
     }
 

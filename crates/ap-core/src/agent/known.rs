@@ -133,16 +133,16 @@ impl Known {
 
     /// Nobody answers the looks that have been under way for too long. Whether one at the
     /// database is among them.
-    pub fn give_up_looks(&mut self, now: Duration) -> bool {
+    pub fn give_up_looks(&mut self, now: Duration, database: Duration) -> bool {
         let late: Vec<(Look, Duration)> = self
             .looking
             .iter()
-            .filter(|(look, at)| now.saturating_sub(**at) > longest(**look))
+            .filter(|(look, at)| now.saturating_sub(**at) > longest(**look, database))
             .map(|(look, at)| (*look, *at))
             .collect();
-        let database = late.iter().any(|(look, _)| *look == Look::Database);
+        let gave_up_database = late.iter().any(|(look, _)| *look == Look::Database);
         for (look, at) in late {
-            let why = || format!("no answer within {} s", longest(look).as_secs());
+            let why = || format!("no answer within {} s", longest(look, database).as_secs());
             let seen = match look {
                 Look::Database => Seen::Database { status: Err(why()), process: None },
                 Look::Gateway => Seen::Gateway(Gateway::Silent),
@@ -157,7 +157,7 @@ impl Known {
             // Silent since now: the next look is some time off.
             self.take(now, seen);
         }
-        database
+        gave_up_database
     }
 }
 
@@ -174,12 +174,13 @@ fn looks_of(seen: &Seen) -> &'static [Look] {
     }
 }
 
-/// How long a look may be under way. Adapters give up earlier, by themselves.
-fn longest(look: Look) -> Duration {
+/// How long a look may be under way. Adapters give up earlier, by themselves: at the
+/// database after what the configuration gives it.
+fn longest(look: Look, database: Duration) -> Duration {
     Duration::from_secs(match look {
         Look::Vip | Look::Faults | Look::Checks | Look::Gateway => 1,
         Look::Units { patient: false } => 2,
-        Look::Database => 5,
+        Look::Database => return database + Duration::from_secs(4),
         Look::Api => 7,
         Look::Units { patient: true } => 15,
     })

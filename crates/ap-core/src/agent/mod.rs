@@ -17,6 +17,7 @@
 //! - `looks.rs`: what must be looked at before a plan can be made, and the plan.
 //! - `run.rs`, `acts.rs`, `drain.rs`: goes through a plan's steps, one action after the other.
 //! - `conclude.rs`: the beginning and the end of a plan.
+//! - `disk.rs`: that `state.toml` holds what is so, also after a write that failed.
 //! - `waits.rs`: what a plan waits for.
 //! - `session.rs`: the lease, grants, going on alone.
 //! - `answer.rs`: what the peer is told.
@@ -27,6 +28,7 @@ mod acts;
 mod age;
 mod answer;
 mod conclude;
+mod disk;
 mod drain;
 pub mod effect;
 mod inbox;
@@ -52,6 +54,7 @@ use crate::mode::{Mode, Role, Vrrp};
 use crate::plan::Cause;
 use crate::protection::{Active, Standby};
 use crate::state::{Intention, State};
+use disk::Disk;
 use inbox::{Inbox, Next};
 use known::Known;
 use looks::Looking;
@@ -114,10 +117,12 @@ pub struct Agent {
     run: Option<Run>,
     /// Acts under way, those left behind included.
     tickets: BTreeSet<Ticket>,
-    /// Writes of the state that were given up on, and may land yet.
-    late_saves: BTreeSet<Ticket>,
+    /// What `state.toml` holds may not be the state of above.
+    disk: Disk,
     /// The peer was made unreachable from here, or may have been.
     unreachable: bool,
+    /// The act under way that undoes that, and when it is tried again (time since boot).
+    undo: (Option<Ticket>, Duration),
     /// When the last step ended (time since boot).
     acted: Duration,
     /// When what is was last compared with what should be; `None`: do it now.
@@ -140,8 +145,6 @@ pub struct Agent {
     event: Option<Brief>,
     /// What the peer is told, and since when (time since boot).
     published: Option<(Box<Answer>, Duration)>,
-    /// State to be written first of all: see [`Agent::new`].
-    unsaved: Option<String>,
 }
 
 /// What calls for a comparison of what is with what should be, at once.
@@ -202,8 +205,9 @@ impl Agent {
             looking: None,
             run: None,
             tickets: BTreeSet::new(),
-            late_saves: BTreeSet::new(),
+            disk: Disk::new(unsaved, now),
             unreachable: false,
+            undo: (None, now),
             acted: now,
             reconciled: None,
             noticed: Noticed::default(),
@@ -215,7 +219,6 @@ impl Agent {
             failing: VecDeque::new(),
             event: kept.event,
             published: None,
-            unsaved,
             site,
         }
     }
@@ -299,12 +302,9 @@ impl Agent {
     /// Everything that follows from what is known now.
     fn go_on(&mut self, now: Duration, out: &mut Vec<Effect>) {
         self.standby.pulse(now);
-        if let Some(dropped) = self.unsaved.take() {
-            out.push(Effect::Warn(dropped));
-            let act = Act::Save(Box::new(self.state.clone()));
-            self.send(act, out);
-        }
-        if self.known.give_up_looks(now) {
+        self.write_again(now, out);
+        self.make_reachable(now, out);
+        if self.known.give_up_looks(now, self.site.config.database.timeout.get()) {
             self.check_lease();
         }
         self.give_up_questions(now);
@@ -392,6 +392,7 @@ impl Agent {
     fn deadline(&self, act: &Act) -> Duration {
         match act {
             Act::Fence(_) => self.site.config.fence.timeout.get() + act.deadline(),
+            Act::WaitApplied { .. } => self.site.config.database.timeout.get() + act.deadline(),
             _ => act.deadline(),
         }
     }
@@ -400,26 +401,29 @@ impl Agent {
         if !self.tickets.remove(&ticket) {
             return;
         }
-        if self.late_saves.remove(&ticket) {
-            // It may have landed: what is so is written over it, unless that is under way.
-            if !self.is_saving() {
-                let act = Act::Save(Box::new(self.state.clone()));
-                self.send(act, out);
+        if self.disk.ended(ticket, result.is_ok()) {
+            if let Err(failure) = result {
+                self.tell_news(now, &format!("failed to write state.toml: {failure}; tried again"), out);
             }
-            return;
-        }
-        if self.fence.running.is_some_and(|(running, _)| running == ticket) {
+        } else if self.undo.0 == Some(ticket) {
+            self.undo.0 = None;
+            self.unreachable &= result.is_err();
+        } else if self.fence.running.is_some_and(|(running, _)| running == ticket) {
             self.fence_ended(now, &result, out);
         } else if self.orders.as_ref().is_some_and(|orders| orders.waits_for(ticket)) {
             self.order_ended(now, result, out);
         } else if self.run.as_ref().is_some_and(|run| run.waits_for(ticket)) {
             self.act_ended(now, result, out);
+        } else if let Err(failure) = result {
+            out.push(Effect::Warn(failure.to_string()));
         }
     }
 
-    /// Whether a state is being written.
-    fn is_saving(&self) -> bool {
-        self.orders.as_ref().is_some_and(Orders::saves) || self.run.as_ref().is_some_and(Run::saves)
+    /// Tells of a failure, unless that was done lately.
+    fn tell_news(&mut self, now: Duration, text: &str, out: &mut Vec<Effect>) {
+        if self.is_news(now, text) {
+            self.tell("failure", text, out);
+        }
     }
 
     /// Whether a failure is worth telling: what fails at each look is told once a minute,

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::Agent;
 use super::acts::Then;
-use super::drain::vip_is_gone;
 use super::effect::{Act, Effect, Failure, Look, Tail, Ticket};
 use super::looks::unapplied;
 use super::waits::Wait;
@@ -19,6 +18,8 @@ use crate::mode::{Mode, Role};
 use crate::plan::{Cause, Refusal};
 use crate::step::Step;
 
+/// What is told meanwhile.
+pub(super) const NOT_WRITTEN: &str = "state.toml is not written yet: its disk hangs, and this node waits for it";
 /// Longest removal of the file that keeps the lease, and longest look.
 const SHORT: Duration = Duration::from_secs(5);
 
@@ -153,6 +154,11 @@ impl Run {
         self.on && self.refusal.is_none() && !self.cleaning
     }
 
+    /// Whether this is the step under way.
+    pub fn is_at(&self, step: &Step) -> bool {
+        self.step.as_ref().is_some_and(|current| current.step == *step)
+    }
+
     /// Whether it is writing the state.
     pub fn saves(&self) -> bool {
         matches!(self.doing(), Some(Doing::Act { act: Act::Save(_), .. }))
@@ -208,7 +214,7 @@ impl Agent {
             if self.must_leave_if_lost() && self.inbox.has_lost() {
                 self.give_way(now, out);
             }
-            if self.orders.is_some() {
+            if self.orders.is_some() || self.disk.must_drop() {
                 return;
             }
             if let Some(run) = self.run.take() {
@@ -297,10 +303,6 @@ impl Agent {
         let Some(current) = run.step.take() else { return };
         self.acted = now;
         let error = result.as_ref().err().map(ToString::to_string);
-        if self.unreachable && result.is_err() {
-            self.send(Act::Unreachable(false), out);
-            self.unreachable = false;
-        }
         run.alive |= current.step == Step::FenceDatabase && result.is_err();
         run.times.push(Took { step: current.line, took: now.saturating_sub(current.begun), error });
         let Err(failure) = result else { return };
@@ -337,6 +339,10 @@ impl Agent {
             },
             Action::Write(change) => return self.write(now, run, &change, out),
             Action::Look(looks) => set(run, Doing::Looks { looks, since: now }),
+            Action::Reachable if self.unreachable => {
+                self.order(now, run, Act::Unreachable(false), Then::Tolerate, out);
+            }
+            Action::Reachable => return Some(Ok(())),
             Action::AskUnlessLeased => {
                 if self.standby.lease(now, &self.known.relay).is_ok() {
                     return Some(Ok(()));
@@ -405,7 +411,6 @@ impl Agent {
             When::Replica => db.is_some_and(|db| db.replica.is_some()),
             When::NoHistory => db.is_some_and(|db| db.binlog_state.is_empty()),
             When::PeerSilent => self.known.heard.answer.is_err(),
-            When::Unreachable => self.unreachable,
             When::Master => self.is_master(),
         }
     }
@@ -413,18 +418,17 @@ impl Agent {
     /// Whether the action under way has come to its end.
     fn check(&mut self, now: Duration, run: &mut Run, out: &mut Vec<Effect>) -> Option<Result<(), Failure>> {
         match run.doing()?.clone() {
-            Doing::Act { act: Act::WaitApplied { .. }, .. } if self.inbox.vip_is_gone() => Some(Err(vip_is_gone())),
             // Whether it lands is not known, and a state that lands after it was given up would
             // say, after a restart, what is not so. A leaving alone goes on without.
             Doing::Act { ticket, act: act @ Act::Save(_), by, then } if now >= by && !run.on => {
-                out.push(Effect::Warn(format!("not written yet: {}", run.line())));
+                self.tell_news(now, NOT_WRITTEN, out);
                 let by = now + self.deadline(&act);
                 set(run, Doing::Act { ticket, act, by, then });
                 None
             }
             Doing::Act { ticket, act, by, then } if now >= by => {
                 if matches!(act, Act::Save(_)) {
-                    self.late_saves.insert(ticket);
+                    self.disk.given_up(ticket);
                 }
                 let late = Failure::new(Exit::Deadline, format!("did not end in time: {}", run.line()));
                 Some(self.after(now, run, &act, then, Err(late), out))

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::effect::{Act, Effect, Failure, Lease, Look, Ticket};
 use super::known::Heard;
+use super::run::NOT_WRITTEN;
 use super::{Agent, TICK};
 use crate::action::{Change, semi_sync};
 use crate::answer::Answer;
@@ -233,7 +234,7 @@ impl Agent {
     /// nor while something is being done: what was seen before counts no more.
     pub(super) fn protect(&mut self, now: Duration, out: &mut Vec<Effect>) {
         let late = || Err(Failure::new(crate::exit::Exit::Deadline, "did not end in time"));
-        // A write that lands after it was given up would say, after a restart, what is not so.
+        self.await_orders(now, out);
         if self.orders.as_ref().is_some_and(|orders| now >= orders.by && !orders.saves()) {
             self.order_ended(now, late(), out);
         }
@@ -266,6 +267,14 @@ impl Agent {
             self.fence_start(now, out);
         }
         self.obey(now, before, orders.into(), out);
+    }
+
+    /// A write that lands after it was given up would say, after a restart, what is not so.
+    fn await_orders(&mut self, now: Duration, out: &mut Vec<Effect>) {
+        if let Some(orders) = self.orders.as_mut().filter(|orders| orders.saves() && now >= orders.by) {
+            orders.by = now + TICK;
+            self.tell_news(now, NOT_WRITTEN, out);
+        }
     }
 
     /// What the active's half makes of it, and whether the fence command is all that
@@ -333,6 +342,9 @@ impl Agent {
 
     pub(super) fn order_ended(&mut self, now: Duration, result: Result<String, Failure>, out: &mut Vec<Effect>) {
         let Some(orders) = self.orders.take() else { return };
+        if orders.saves() {
+            self.disk.written(result.is_ok());
+        }
         match result {
             Ok(_) => {
                 if let Some(state) = orders.save {
@@ -349,9 +361,7 @@ impl Agent {
                     _ => "failed to write state.toml",
                 };
                 let text = format!("{what}: {failure}; tried again");
-                if self.is_news(now, &text) {
-                    self.tell("failure", &text, out);
-                }
+                self.tell_news(now, &text, out);
                 self.publish_protection(now);
             }
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ap_core::agent::{Act, Effect};
 use ap_core::message::Verb;
 use ap_core::mode::{Fault, Mode, Role, Service, Vrrp};
+use ap_core::state::Intention;
 use ap_core::step::Step;
 
 use crate::begin;
@@ -275,4 +276,64 @@ fn a_truncation_that_was_cut_short_is_not_left_for_a_later_start() {
     world.happens(&Event::Ask(set(Mode::S), true));
     assert!(world.settles() && world.state.mode == Mode::S, "{world:?}");
     assert!(!world.truncates, "{world:?}");
+}
+
+fn begins_a_request(act: &Act) -> bool {
+    matches!(act, Act::Save(state) if matches!(state.intention, Some(Intention::Request { .. })))
+}
+
+/// Red when a write that failed is taken for one that did not happen: whoever asked was
+/// told that it failed, and the next start of the program carries it out.
+#[test]
+fn a_request_that_failed_is_not_left_for_a_later_start() {
+    let mut world = begin(5);
+    world.watch();
+    world.trap = Some((begins_a_request, How::HappensAndFails));
+    world.happens(&Event::Ask(Verb::Stop, false));
+    world.run_for(Duration::from_secs(5));
+    assert!(matches!(world.ends()[..], [(_, exit, _)] if exit != 0), "{:?}", world.ends());
+    assert_eq!(world.state.intention, None, "{world:?}");
+    world.trap = None;
+    world.dies();
+    assert!(world.settles() && world.runs() == [true; 3], "{world:?}");
+}
+
+/// Red when what another boot began is dropped in memory only: the disk is full at the
+/// start, and a later one in this boot carries it out.
+#[test]
+fn what_another_boot_began_is_dropped_from_the_disk_before_anything_is_begun() {
+    let mut world = begin(1);
+    world.happens(&Event::Peer(Peer::Silent));
+    world.run_for(Duration::from_secs(1));
+    world.trap = Some((|act| matches!(act, Act::Start { .. }), How::Hangs));
+    world.happens(&Event::Ask(set(Mode::S), true));
+    world.run_for(Duration::from_secs(1));
+    assert!(world.state.intention.is_some(), "{world:?}");
+    world.reboot();
+    world.trap = Some((|act| matches!(act, Act::Save(_)), How::Fails));
+    world.watch();
+    world.run_for(Duration::from_secs(5));
+    world.happens(&Event::Ask(Verb::Stop, false));
+    world.run_for(Duration::from_secs(5));
+    assert!(!world.acts_ordered().any(|(_, act)| begins_a_request(act)), "{world:?}");
+    world.trap = None;
+    assert!(world.settles(), "{world:?}");
+    assert_eq!((world.state.mode, &world.state.intention), (Mode::M, &None), "{world:?}");
+}
+
+/// Red when a promotion fails because the peer cannot be made reachable again, or when
+/// it is left unreachable: nobody grants another lease.
+#[test]
+fn a_peer_left_unreachable_costs_no_promotion_and_is_reached_again() {
+    for how in [How::Fails, How::Hangs] {
+        let mut world = begin(5);
+        world.happens(&Event::Peer(Peer::Silent));
+        world.trap = Some((|act| *act == Act::Unreachable(false), how));
+        world.happens(&Event::Elect(Vrrp::Master));
+        world.run_for(Duration::from_secs(20));
+        assert_eq!(world.state.mode, Mode::S, "{world:?}");
+        world.trap = None;
+        world.run_for(Duration::from_secs(5));
+        assert!(matches!(how, How::Hangs) || !world.unreachable, "{world:?}");
+    }
 }
