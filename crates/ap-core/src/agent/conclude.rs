@@ -13,6 +13,7 @@ use crate::message::{Reply, Request, Verb};
 use crate::mode::{Fault, Mode, Service, Vrrp};
 use crate::observed::Observed;
 use crate::plan::{Cause, Plan, promotion};
+use crate::protection::Active;
 use crate::state::Intention;
 use crate::step::Step;
 
@@ -155,6 +156,8 @@ impl Agent {
     }
 
     fn ended_for_good(&mut self, now: Duration, run: &Run) {
+        // Whoever wished to go on alone has, or was told why not.
+        self.active.iter_mut().for_each(Active::want_pair);
         // What was noticed meanwhile is looked at anew.
         if run.cause == Cause::Look && self.reconciled.is_some() {
             self.reconciled = Some(now);

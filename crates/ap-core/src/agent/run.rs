@@ -306,11 +306,6 @@ impl Agent {
         run.alive |= current.step == Step::FenceDatabase && result.is_err();
         run.times.push(Took { step: current.line, took: now.saturating_sub(current.begun), error });
         let Err(failure) = result else { return };
-        if current.step == Step::GoSolo
-            && let Some(active) = &mut self.active
-        {
-            active.want_pair();
-        }
         if run.on {
             // The rest may wait long for the same reason (F17).
             let step = run.times.last().map_or("", |took| &took.step);

@@ -337,3 +337,16 @@ fn a_peer_left_unreachable_costs_no_promotion_and_is_reached_again() {
         assert!(matches!(how, How::Hangs) || !world.unreachable, "{world:?}");
     }
 }
+
+/// Red when the wish outlives the request: no session is opened again, and nothing says so.
+#[test]
+fn a_request_to_go_alone_that_fails_leaves_no_wish_behind() {
+    let mut world = begin(4);
+    world.trap = Some((|act| matches!(act, Act::Save(state) if state.mode == Mode::S), How::Fails));
+    world.happens(&Event::Ask(set(Mode::S), false));
+    world.run_for(Duration::from_secs(20));
+    assert_eq!(world.state.mode, Mode::Ap, "{world:?}");
+    world.trap = None;
+    world.run_for(Duration::from_secs(20));
+    assert!(world.told.clone().unwrap().protected, "{world:?}");
+}
