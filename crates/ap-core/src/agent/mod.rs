@@ -262,6 +262,11 @@ impl Agent {
         &self.state
     }
 
+    /// Whether a plan is under way, or being made.
+    pub fn is_busy(&self) -> bool {
+        self.run.is_some() || self.orders.is_some() || self.looking.is_some()
+    }
+
     fn take_in(&mut self, now: Duration, input: Input, out: &mut Vec<Effect>) {
         match input {
             Input::Tick => {}
