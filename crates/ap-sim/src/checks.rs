@@ -21,7 +21,7 @@ pub struct Broken {
     pub text: String,
     /// When.
     pub at: Duration,
-    /// What is known to cause it: there is a story by that name in tests/known.rs.
+    /// What is known to cause it: there is a story by that name in tests/known.
     pub known: Option<&'static str>,
 }
 

@@ -1,6 +1,5 @@
-//! What goes wrong and what is typed, when, and for how long.
+//! What goes wrong and what is typed, and what becomes of it.
 
-use std::fmt;
 use std::time::Duration;
 
 use ap_core::message::Verb;
@@ -9,25 +8,9 @@ use ap_core::observed::Gateway;
 use ap_core::state::Intention;
 
 use crate::node::{Node, Power, file};
-use crate::operator::set;
+use crate::schedule::Happening;
 use crate::twist::Twist;
 use crate::world::{Due, World, ms};
-
-/// Longest cut of the link between the two while both reach their gateway. A longer
-/// one is a documented limit (docs/limits.md): after `lease` and `gap`, 4 s, of silence
-/// the active goes on alone, and the standby may have been promoted.
-const LONGEST_CUT: u64 = 3000;
-
-/// Something that happens.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Happening {
-    /// When, since the pair was whole.
-    pub at: Duration,
-    /// For how long, where it has an end.
-    pub lasts: Duration,
-    /// What.
-    pub what: What,
-}
 
 /// Something that goes wrong, or is typed.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,68 +61,6 @@ pub enum What {
     Sql(usize, &'static str),
     /// The database is told to shut down, past systemd: `SHUTDOWN`, `mariadb-admin`.
     Shutdown(usize),
-}
-
-impl fmt::Display for Happening {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at {:?} for {:?}: {:?}", self.at, self.lasts, self.what)
-    }
-}
-
-/// A schedule: so many faults and commands, a half of them close to another.
-pub fn schedule(seed: u64) -> Vec<Happening> {
-    let mut rng = fastrand::Rng::with_seed(seed ^ 0x5eed);
-    let count = rng.usize(2..=14);
-    let mut at = 0;
-    let mut all = Vec::new();
-    for _ in 0..count {
-        // Within a takeover, a lease, a way back; or long after all of it.
-        at += [rng.u64(0..400), rng.u64(0..4000), rng.u64(3000..12_000), rng.u64(8000..25_000)][rng.usize(0..4)];
-        let what = what(&mut rng);
-        let lasts = match what {
-            What::Cut | What::CutFrom(_) => rng.u64(50..LONGEST_CUT),
-            What::PowerOff(_) => rng.u64(1000..30_000),
-            // As long as a hiccup, a freeze that VRRP sees, or one that outlasts any lease.
-            _ => [rng.u64(10..400), rng.u64(300..2500), rng.u64(2000..10_000)][rng.usize(0..3)],
-        };
-        all.push(Happening { at: ms(at), lasts: ms(lasts), what });
-    }
-    all
-}
-
-fn what(rng: &mut fastrand::Rng) -> What {
-    let n = rng.usize(0..2);
-    let service = [Service::Database, Service::Api, Service::Keepalived][rng.usize(0..3)];
-    match rng.u32(0..26) {
-        0 | 1 => What::PowerOff(n),
-        2 | 3 => What::Freeze(n),
-        4..=6 => What::KillNotify(n, rng.u32(0..60)),
-        7 | 8 => What::PauseNotify(n),
-        9 | 10 => What::Kill(n, service),
-        11 => [What::Stop(n, service), What::Restart(n, service)][rng.usize(0..2)].clone(),
-        12 => What::Hang(n, [Service::Database, Service::Api][rng.usize(0..2)]),
-        13 => What::Nic(n),
-        14 => What::Isolate(n),
-        15 => What::CutFrom(n),
-        16 => What::Cut,
-        17 => [What::Gateway, What::Adverts(n)][rng.usize(0..2)].clone(),
-        18 => What::Trouble(n),
-        19 => What::Lag(n),
-        20 => [What::Deaf(n), What::Replication(n), What::Errant(n)][rng.usize(0..3)].clone(),
-        _ => What::Command(n, verb(rng)),
-    }
-}
-
-fn verb(rng: &mut fastrand::Rng) -> Verb {
-    match rng.u32(0..10) {
-        0 | 1 => set(Mode::M),
-        2 => set(Mode::S),
-        3 => set(Mode::Ap),
-        4 => Verb::Start,
-        5 => Verb::Stop,
-        6 => Verb::Restart,
-        _ => Verb::Switchover,
-    }
 }
 
 impl World {
@@ -208,11 +129,12 @@ impl World {
 
     /// Something of the schedule begins.
     pub fn strikes(&mut self, at: usize) {
-        let Happening { what, lasts, .. } = self.schedule[at].clone();
+        let Happening { what, lasts, known, .. } = self.schedule[at].clone();
         if !self.may_happen(&what) {
             return;
         }
         self.tell(0, || format!("== {what:?} for {lasts:?}"));
+        self.strained = self.strained.or(known);
         match what {
             What::Command(..) | What::Blindly(..) => self.figures.commands += 1,
             _ => self.figures.faults += 1,

@@ -15,6 +15,7 @@ mod network;
 mod node;
 mod operator;
 mod replication;
+mod schedule;
 mod twist;
 mod world;
 
@@ -24,7 +25,8 @@ use ap_core::message::Verb;
 use ap_core::mode::{Mode, Role};
 
 pub use checks::Broken;
-pub use faults::{Happening, What};
+pub use faults::What;
+pub use schedule::Happening;
 pub use twist::Twist;
 
 use world::{Due, World, ms};
@@ -97,7 +99,7 @@ pub struct End {
 impl Story {
     /// The story of a seed.
     pub fn new(seed: u64) -> Self {
-        Self { seed, happenings: faults::schedule(seed), twist: None }
+        Self { seed, happenings: schedule::schedule(seed), twist: None }
     }
 
     /// Lets it happen. `tell`: keep it line by line.

@@ -32,7 +32,7 @@ fn every_promise_is_kept() {
 
 /// The longest time without an acknowledgement.
 fn pause(what: What) -> Duration {
-    let happening = Happening { at: Duration::from_secs(3), lasts: Duration::from_secs(60), what };
+    let happening = Happening { at: Duration::from_secs(3), lasts: Duration::from_secs(60), what, known: None };
     let end = Story { seed: 1, happenings: vec![happening], twist: None }.run(false);
     assert!(end.broken.is_none(), "{:?}", end.broken);
     end.figures.longest_pause
