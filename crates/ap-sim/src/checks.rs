@@ -7,7 +7,7 @@ use std::time::Duration;
 use ap_core::agent::Agent;
 use ap_core::answer::Answer;
 use ap_core::mode::Mode;
-use ap_core::state::State;
+use ap_core::state::{Intention, State};
 
 use crate::mariadb::Io;
 use crate::world::World;
@@ -41,8 +41,13 @@ pub struct Ledger {
     missing: [BTreeSet<usize>; 2],
     /// Under which epochs each host has served.
     served: [BTreeSet<u64>; 2],
+    /// A `--force` on this host has foretold that what the other one acknowledges under
+    /// this epoch, or a lower one, is given up.
+    overrides: [Option<u64>; 2],
     /// When something was acknowledged last.
     pub last: Duration,
+    /// By which host.
+    pub last_host: usize,
 }
 
 impl Ledger {
@@ -73,7 +78,7 @@ impl Ledger {
         }
     }
 
-    /// An operator's force foretold that what this host lacks is given up.
+    /// What this host lacks is given up.
     fn give_up(&mut self, n: usize) {
         let gone = std::mem::take(&mut self.missing[n]);
         self.missing[1 - n].retain(|key| !gone.contains(key));
@@ -85,6 +90,11 @@ impl World {
     /// A client is told that its write is done.
     pub fn acknowledged(&mut self, n: usize, key: usize) {
         self.figures.acknowledged += 1;
+        self.ledger.last_host = n;
+        if self.is_overridden(n) || self.is_overridden(1 - n) {
+            self.ledger.last = self.now;
+            return;
+        }
         self.ledger.acknowledge(key);
         if self.ledger.last > Duration::ZERO {
             let pause = self.now.saturating_sub(self.ledger.last);
@@ -113,13 +123,27 @@ impl World {
 
     /// A host may be written to from here on.
     pub fn made_writable(&mut self, n: usize) {
-        if std::mem::take(&mut self.operator.forced[n]) {
+        if self.is_overridden(1 - n) {
             self.ledger.give_up(n);
         }
         // With semi-sync it acknowledges nothing that its standby does not have.
         if !self.nodes[n].db.semi_sync {
             self.has_all(n, "is made writable");
         }
+    }
+
+    /// An operator's `--force` says what is given up, before anything is done.
+    pub fn foretold(&mut self, n: usize) {
+        self.ledger.overrides[n] = Some(self.nodes[1 - n].state.epoch);
+    }
+
+    /// Whether what this host acknowledges is given up: the other one was made to serve by
+    /// force, or is about to be, and this one has not heard of it.
+    fn is_overridden(&self, n: usize) -> bool {
+        let (own, other) = (&self.nodes[n].state, &self.nodes[1 - n].state);
+        let under_way = matches!(&other.intention, Some(Intention::Request { request }) if request.force);
+        let newer = other.serves() && other.epoch > own.epoch;
+        self.ledger.overrides[1 - n].is_some_and(|epoch| own.epoch <= epoch) && (under_way || newer)
     }
 
     fn has_all(&mut self, n: usize, does: &str) {
@@ -170,6 +194,10 @@ impl World {
         match check {
             // It is written down that a node is alone, and that it has granted.
             "grant" if granted(a) || granted(b) => Some("going_on_alone_fails_half_way"),
+            // It waits for a standby that is not there, and does not dare to go on alone.
+            "G4" if self.nodes.iter().any(|node| !node.listens()) => {
+                Some("a_hiccup_of_the_active_while_its_standby_is_dead")
+            }
             // It replicates, and acknowledges nothing.
             "liveness" if self.nodes.iter().any(|node| node.db.io == Io::Yes && !node.db.semi_sync_replica) => {
                 Some("a_standby_replicates_without_semi_sync")

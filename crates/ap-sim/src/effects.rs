@@ -1,6 +1,5 @@
 //! Carries out what the agents order, on the simulated machines.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ap_core::agent::{Act, Effect, Failure, FileChange, Input, Lease, Look, Seen, Ticket};
@@ -54,6 +53,7 @@ impl World {
             }
             Effect::Reply { id, reply } => self.replied(n, &id, &reply),
             Effect::Log(text) | Effect::Warn(text) => self.tell(n, || text),
+            Effect::Alert { text, .. } if text.starts_with("forced: ") => self.foretold(n),
             Effect::Alert { .. } | Effect::KeepPeer(_) | Effect::SaveRelayLogs(_) => {}
         }
     }
@@ -95,7 +95,7 @@ impl World {
             Look::Faults => Seen::Faults(node.faults.clone()),
             Look::Api if node.api == (true, false) => Seen::Api(Ok(())),
             Look::Api => Seen::Api(Err("connection refused".into())),
-            Look::Checks => Seen::Checks(BTreeMap::new()),
+            Look::Checks => Seen::Checks(self.verdicts(n)),
         };
         self.input(n, after, Input::Seen { at, what: seen });
     }

@@ -57,6 +57,10 @@ pub enum What {
     Command(usize, Verb),
     /// The same, by somebody who has not looked at the other host.
     Blindly(usize, Verb),
+    /// Somebody types this in two shells at once.
+    Twice(usize, Verb),
+    /// Somebody types this with `--force`.
+    Forced(usize, Verb),
     /// Somebody sends the database a statement.
     Sql(usize, &'static str),
     /// The database is told to shut down, past systemd: `SHUTDOWN`, `mariadb-admin`.
@@ -88,7 +92,8 @@ impl World {
             What::Replication(n) | What::Errant(n) => {
                 self.nodes[*n].runs() && self.nodes[*n].db.answers() && self.nodes[*n].db.replica
             }
-            What::Command(n, verb) => self.may_be_typed(*n, verb),
+            What::Command(n, verb) | What::Twice(n, verb) => self.may_be_typed(*n, verb),
+            What::Forced(n, _) => self.nodes[*n].listens() && self.may_be_forced(*n),
             What::Blindly(n, _) => self.nodes[*n].listens(),
             What::Sql(n, _) | What::Shutdown(n) => self.nodes[*n].runs() && self.nodes[*n].db.answers(),
         }
@@ -136,9 +141,12 @@ impl World {
         self.tell(0, || format!("== {what:?} for {lasts:?}"));
         self.strained = self.strained.or(known);
         match what {
-            What::Command(..) | What::Blindly(..) => self.figures.commands += 1,
+            What::Command(..) | What::Blindly(..) | What::Forced(..) => self.figures.commands += 1,
+            What::Twice(..) => self.figures.commands += 2,
             _ => self.figures.faults += 1,
         }
+        self.in_force += 1;
+        self.disturbed = self.now;
         self.outside(lasts, Due::Mend(at));
         match what {
             What::PowerOff(n) => {
@@ -182,6 +190,12 @@ impl World {
                 self.nodes[n].db.commit(now, None);
             }
             What::Command(n, verb) | What::Blindly(n, verb) => drop(self.command(n, "operator root", verb, false)),
+            What::Twice(n, verb) => {
+                for who in ["operator root", "operator dba"] {
+                    self.command(n, who, verb.clone(), false);
+                }
+            }
+            What::Forced(n, verb) => drop(self.command(n, "operator root", verb, true)),
             What::Sql(n, text) => self.statement(n, text),
             What::Shutdown(n) => self.service_runs(n, Service::Database, false, true),
         }
@@ -190,6 +204,8 @@ impl World {
     /// It ends.
     pub fn mends(&mut self, at: usize) {
         let what = self.schedule[at].what.clone();
+        self.in_force -= 1;
+        self.disturbed = self.now;
         match what {
             What::PowerOff(n) => self.powers_on(n),
             What::Freeze(n) => self.thaws(n),

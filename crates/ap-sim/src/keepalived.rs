@@ -1,9 +1,11 @@
 //! keepalived: VRRP 3, `nopreempt`, track files, checks, what a kill leaves behind.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ap_core::message::Message;
 use ap_core::mode::{Fault, Service, Vrrp};
+use ap_core::verdict::Verdict;
 
 use crate::world::{Due, World, ms};
 
@@ -24,6 +26,8 @@ pub struct Keepalived {
     /// Verdicts of the checks of the API and of the database: bad.
     pub checks: [bool; 2],
     good: [u8; 2],
+    /// When they last ran.
+    checked: Duration,
     /// Since when it has held the VIP with a database that is read-only.
     idle: Option<Duration>,
     /// When the master counts as lost.
@@ -171,6 +175,7 @@ impl World {
         if !keepalived.up {
             return;
         }
+        keepalived.checked = now;
         for (i, good) in results.into_iter().enumerate() {
             keepalived.good[i] = if good { (keepalived.good[i] + 1).min(2) } else { 0 };
             match (good, keepalived.said) {
@@ -184,6 +189,17 @@ impl World {
         if !started {
             self.keepalived_looks(n);
         }
+    }
+
+    /// What the checks found last, and when by this host's clock.
+    pub fn verdicts(&self, n: usize) -> BTreeMap<String, (Verdict, Duration)> {
+        let node = &self.nodes[n];
+        let keepalived = &node.keepalived;
+        let verdict = |good: u8| if good > 0 { Verdict::good("it answers") } else { Verdict::bad("no answer") };
+        let at = node.clock(keepalived.checked);
+        let of = |(name, good): (&str, u8)| (name.to_owned(), (verdict(good), at));
+        let [api, db] = keepalived.good;
+        [("api", api), ("db", db)].into_iter().filter(|_| keepalived.up).map(of).collect()
     }
 
     /// The regular run of the checks.

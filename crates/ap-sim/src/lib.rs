@@ -5,6 +5,7 @@
 //! pair kept its promises in it, and [`Story::shrink`] what of it is needed to break
 //! them.
 
+mod advice;
 mod checks;
 mod clients;
 mod effects;

@@ -1,28 +1,37 @@
-//! The operator: the documented way back after a failure, and no more.
+//! The operator: looks at `ap-mode status`, types what it names, and what a refusal
+//! names. Nothing else is known to somebody who was woken at night.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ap_core::answer::Answer;
 use ap_core::message::{Reply, Verb};
-use ap_core::mode::{Mode, Role, Service};
+use ap_core::mode::Mode;
+use ap_core::status::{Finding, Sight, judge};
 
+use crate::advice::{Where, advice};
 use crate::world::{Due, World};
 
 /// A request that is not answered by then was lost.
 const PATIENCE: Duration = Duration::from_secs(100);
+/// Writes wait for no longer than this without a message that says what to type: a lease
+/// and its margin, a takeover, and what `ap-mode status` gives a change before it calls
+/// it an outage.
+const STALL: Duration = Duration::from_secs(15);
 
 /// What the operator has typed and read.
 #[derive(Debug, Clone, Default)]
 pub struct Operator {
     /// Commands so far.
     pub asked: u32,
-    /// A command with `--force` was typed on this host, after it had foretold what it gives up.
-    pub forced: [bool; 2],
-    /// What is waited for: where, which, since when.
-    waits: Option<(usize, String, Duration)>,
-    /// The last answer of each host was a refusal, with this text.
-    refused: [String; 2],
-    tries: usize,
+    /// What is waited for: where, which, what, since when.
+    waits: Option<(usize, String, Verb, Duration)>,
+    /// What was typed last, where, and how that was refused.
+    refused: Option<(usize, Verb, String)>,
+    /// What was refused since something was last obeyed.
+    vain: BTreeSet<(usize, String)>,
+    /// What was refused and may be forced.
+    forcible: Option<(usize, Verb)>,
     /// The faults are over: it looks each second.
     pub hurries: bool,
 }
@@ -44,11 +53,19 @@ impl World {
     pub fn replied(&mut self, n: usize, id: &str, reply: &Reply) {
         let Reply::Done { exit, text } = reply else { return };
         self.tell(n, || format!("answers {exit}: {text}"));
-        self.operator.refused[n] = if *exit == 0 { String::new() } else { text.clone() };
-        self.operator.waits.take_if(|(at, of, _)| *at == n && of == id);
+        self.disturbed = self.now;
+        let operator = &mut self.operator;
+        let Some((_, _, verb, _)) = operator.waits.take_if(|(at, of, ..)| *at == n && of == id) else { return };
+        if *exit == 0 {
+            operator.vain.clear();
+            operator.forcible = None;
+        } else {
+            operator.vain.insert((n, verb.to_string()));
+            operator.refused = Some((n, verb, text.clone()));
+        }
     }
 
-    /// The operator looks at both hosts, and does what the documents say.
+    /// The operator looks at both hosts, and types what is named.
     pub fn operator_looks(&mut self) {
         let after = if self.operator.hurries { Duration::from_secs(1) } else { self.between(2000, 15_000) };
         self.outside(after, Due::Operator);
@@ -57,68 +74,99 @@ impl World {
         if self.operator.waits.is_some() {
             return;
         }
-        let Some((n, verb)) = self.way_back() else { return };
+        self.is_told_what_to_do();
+        let Some((host, verb, force)) = self.next_command() else { return };
         self.figures.commands += 1;
-        self.operator.tries += 1;
-        let id = self.command(n, "operator root", verb, false);
-        self.operator.waits = Some((n, id, now));
+        let id = self.command(host, "operator root", verb.clone(), force);
+        self.operator.waits = Some((host, id, verb, now));
     }
 
-    /// What both hosts say, if both say anything.
-    fn both(&self) -> Option<[&Answer; 2]> {
-        let told = |n: usize| self.nodes[n].published.as_ref().filter(|_| self.nodes[n].listens());
-        Some([told(0)?, told(1)?])
+    /// What `ap-mode status` says on a host that answers.
+    fn status(&self, n: usize) -> Option<Vec<Finding>> {
+        let sight = |of: usize| Sight {
+            host: self.nodes[of].site.own.name.clone(),
+            here: of == n,
+            now: self.answer_of(of).filter(|_| of == n || self.connects(n)).cloned().ok_or_else(|| "silent".into()),
+            last: None,
+        };
+        let (own, peer) = (sight(n), sight(1 - n));
+        own.now.is_ok().then(|| judge(self.nodes[n].site.config.vip, &own, &peer).2)
     }
 
-    fn way_back(&self) -> Option<(usize, Verb)> {
-        let both = self.both()?;
-        if both.iter().any(|told| !told.doing.is_empty()) {
+    fn answer_of(&self, n: usize) -> Option<&Answer> {
+        self.nodes[n].published.as_ref().filter(|_| self.nodes[n].listens())
+    }
+
+    /// Something is being done.
+    fn is_changing(&self) -> bool {
+        [0, 1].into_iter().any(|n| self.answer_of(n).is_some_and(|told| told.promoting || !told.doing.is_empty()))
+    }
+
+    /// G4: writes that wait for longer than is documented, while nothing is broken any more or
+    /// while a host has the clients, have a message that names what to type.
+    fn is_told_what_to_do(&mut self) {
+        let stalled = self.now.saturating_sub(self.ledger.last) > STALL && !self.quiet;
+        let undisturbed = self.in_force == 0 && self.now.saturating_sub(self.disturbed) > STALL;
+        let stuck = |told: &Answer| told.serves() && told.vip && told.report.protected_ms > STALL.as_millis() as u64;
+        let waits = |told: &Answer| told.report.waiting > 0 && stuck(told);
+        let served = [0, 1].into_iter().any(|n| self.answer_of(n).is_some_and(waits));
+        if !stalled || !(undisturbed || served) || self.is_changing() {
+            return;
+        }
+        let Some(findings) = [0, 1].into_iter().find_map(|n| self.status(n)) else { return };
+        if findings.iter().all(|finding| advice(&finding.text).is_empty()) {
+            let said: Vec<&str> = findings.iter().map(|finding| finding.text.as_str()).collect();
+            self.breaks("G4", format!("writes wait, and no message names what to type: {}", said.join("; ")));
+        }
+    }
+
+    /// What the last refusal names comes first, then what `ap-mode status` names, but for
+    /// what was in vain; then `--force`, if that was named.
+    fn next_command(&mut self) -> Option<(usize, Verb, bool)> {
+        if self.is_changing() {
             return None;
         }
-        let serves = |n: usize| both[n].serves() && both[n].report.started;
-        let hosts = [0, 1];
-        // Both were off: the active first.
-        let stopped = |n: &usize| both[*n].mode != Mode::M && !both[*n].report.started;
-        let active = |n: &usize| both[*n].role == Role::Active;
-        if let Some(n) = hosts.into_iter().filter(stopped).find(active) {
-            return Some((n, Verb::Start));
+        let named = self.operator.refused.take().into_iter().flat_map(|(n, verb, text)| {
+            if text.contains("--force") {
+                self.operator.forcible = Some((n, verb));
+            }
+            let host = move |at| if at == Where::Here { n } else { 1 - n };
+            advice(&text).into_iter().map(move |it| (host(it.at), it.verb))
+        });
+        let named: Vec<(usize, Verb)> = named.collect();
+        let findings = [0, 1].into_iter().find_map(|n| self.status(n))?;
+        let found = findings.iter().flat_map(|finding| self.named(&finding.text));
+        let mut all = named.into_iter().chain(found);
+        let vain = &self.operator.vain;
+        let new =
+            |(host, verb): &(usize, Verb)| self.can_be_typed(*host, verb) && !vain.contains(&(*host, verb.to_string()));
+        if let Some((host, verb)) = all.find(new) {
+            return Some((host, verb, false));
         }
-        if let Some(n) = hosts.into_iter().filter(stopped).find(|n| serves(1 - n)) {
-            return Some((n, Verb::Start));
-        }
-        // A service of a standby that failed is nobody's but the operator's.
-        let crippled = |n: &usize| both[*n].mode == Mode::Ap && both[*n].role == Role::Standby && !self.all_up(*n);
-        if let Some(n) = hosts.into_iter().find(crippled) {
-            return Some((n, Verb::Start));
-        }
-        if let Some(n) = hosts.into_iter().find(|n| both[*n].mode == Mode::M && serves(1 - n)) {
-            let reseed = self.operator.refused[n].contains("--reseed");
-            return Some((n, Verb::Set { mode: Mode::Ap, role: None, reseed }));
-        }
-        let standby = |n: usize| both[n].mode == Mode::Ap && both[n].role == Role::Standby;
-        // A standby whose replication has stopped by an error begins anew.
-        if let Some(n) = hosts.into_iter().find(|n| standby(*n) && serves(1 - n) && self.is_stuck(*n)) {
-            return Some((n, set(Mode::M)));
-        }
-        if let Some(n) = hosts.into_iter().find(|n| both[*n].mode == Mode::S && serves(*n) && standby(1 - n)) {
-            return Some((n, set(Mode::Ap)));
-        }
-        if hosts.into_iter().any(serves) {
-            return None;
-        }
-        // Nobody serves: the one that was last, else the other.
-        let last =
-            usize::from((both[1].epoch, both[1].role == Role::Active) > (both[0].epoch, both[0].role == Role::Active));
-        let n = if self.operator.tries % 3 == 2 { 1 - last } else { last };
-        Some((n, set(Mode::S)))
+        self.operator.vain.clear();
+        let (n, verb) = self.operator.forcible.take()?;
+        self.may_be_forced(n).then_some((n, verb, true))
     }
 
-    fn all_up(&self, n: usize) -> bool {
-        [Service::Database, Service::Api, Service::Keepalived].iter().all(|it| self.nodes[n].up(*it))
+    /// What a finding names. "It" is the host that it is about.
+    fn named(&self, text: &str) -> Vec<(usize, Verb)> {
+        let first = |n: usize| text.find(self.nodes[n].site.own.name.as_str()).unwrap_or(usize::MAX);
+        let it = usize::from(first(1) < first(0));
+        let host = |at| if at == Where::Other { 1 - it } else { it };
+        advice(text).into_iter().map(|named| (host(named.at), named.verb)).collect()
     }
 
-    fn is_stuck(&self, n: usize) -> bool {
-        let told = self.nodes[n].published.as_ref();
-        told.is_some_and(|told| !told.report.replication_error.is_empty() && !told.replicating)
+    /// Whoever types `--force` on a host has looked at the other one, which answers, or
+    /// knows that this was the last to serve.
+    pub fn may_be_forced(&self, n: usize) -> bool {
+        self.ledger.last_host == n || self.answer_of(1 - n).is_some() && self.connects(n)
+    }
+
+    /// Whether somebody who looks would type it there: it answers, and is not that already.
+    fn can_be_typed(&self, host: usize, verb: &Verb) -> bool {
+        self.answer_of(host).is_some_and(|told| match verb {
+            Verb::Set { mode, .. } => told.mode != *mode,
+            _ => true,
+        })
     }
 }

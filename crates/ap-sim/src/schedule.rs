@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ap_core::message::Verb;
-use ap_core::mode::{Mode, Service};
+use ap_core::mode::{Mode, Role, Service};
 use fastrand::Rng;
 
 use crate::faults::What;
@@ -63,11 +63,14 @@ const KINDS: &[Kind] = &[
     Kind(2, |_, n| What::Replication(n)),
     Kind(2, |_, n| What::Errant(n)),
     Kind(20, |rng, n| What::Command(n, verb(rng))),
+    Kind(3, |rng, n| What::Twice(n, verb(rng))),
+    Kind(2, |rng, n| What::Forced(n, verb(rng))),
 ];
 
 /// What is known to end badly until it is mended, with the story in tests/known that
 /// shows how: only some worlds meet it, so that the others stay sharp.
-const STRAINS: &[(&str, Kind)] = &[];
+const STRAINS: &[(&str, Kind)] =
+    &[("set_s_on_a_thawed_active_whose_standby_was_promoted_and_died", Kind(2, |_, n| What::Blindly(n, set(Mode::S))))];
 
 /// A schedule: so many faults and commands, a half of them close to another.
 pub fn schedule(seed: u64) -> Vec<Happening> {
@@ -117,10 +120,12 @@ fn service(rng: &mut Rng) -> Service {
 }
 
 fn verb(rng: &mut Rng) -> Verb {
-    match rng.u32(0..10) {
+    match rng.u32(0..12) {
         0 | 1 => set(Mode::M),
         2 => set(Mode::S),
         3 => set(Mode::Ap),
+        10 => Verb::Set { mode: Mode::Ap, role: None, reseed: true },
+        11 => Verb::Set { mode: Mode::Ap, role: Some([Role::Active, Role::Standby][rng.usize(0..2)]), reseed: false },
         4 => Verb::Start,
         5 => Verb::Stop,
         6 => Verb::Restart,

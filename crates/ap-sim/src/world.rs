@@ -134,6 +134,10 @@ pub struct World {
     pub schedule: Vec<Happening>,
     /// A safeguard that is taken away.
     pub twist: Option<Twist>,
+    /// Faults that are in force.
+    pub in_force: u32,
+    /// When a fault last began or ended.
+    pub disturbed: Duration,
     /// Something has struck that is known to end so: the story in tests/known.
     pub strained: Option<&'static str>,
     /// What was found.
@@ -180,6 +184,8 @@ impl World {
             operator: Operator::default(),
             schedule: story.happenings.clone(),
             twist: story.twist,
+            in_force: 0,
+            disturbed: Duration::ZERO,
             strained: None,
             broken: None,
             figures: Figures::default(),

@@ -136,8 +136,11 @@ fn other_node(one: &Answer, other: &Answer, find: &mut impl FnMut(Level, String)
     }
     if other.mode != Mode::Ap || other.role != Role::Standby {
         // Said of the one that serves, if that is alone by its mode.
+        let way = if other.mode == Mode::M { "`ap-mode set ap` on it" } else { "`ap-mode set m` on it" };
         if one.mode == Mode::Ap {
-            find(Level::Warning, format!("{host} is no standby ({}): {}", name(other), other.why));
+            find(Level::Warning, format!("{host} is no standby ({}): {}; {way}", name(other), other.why));
+        } else if other.mode == Mode::S {
+            find(Level::Warning, format!("{host} is in s as well; {way}"));
         }
         return;
     }
@@ -145,11 +148,12 @@ fn other_node(one: &Answer, other: &Answer, find: &mut impl FnMut(Level, String)
         find(Level::Warning, format!("the standby {host} is not started: `ap-mode start` on it"));
         return;
     }
-    if !other.replicating {
-        find(
-            Level::Warning,
-            format!("the standby {host} does not replicate: {}", or(&report.replication_error, "stopped")),
-        );
+    if other.writable.is_none() {
+        find(Level::Warning, format!("the database of the standby {host} does not answer; `ap-mode restart` on it"));
+    } else if !other.replicating {
+        let error = &report.replication_error;
+        let way = if is_lasting(error) { "; `ap-mode set m` on it, then `ap-mode set ap`" } else { "" };
+        find(Level::Warning, format!("the standby {host} does not replicate: {}{way}", or(error, "stopped")));
     } else if !other.protected {
         find(Level::Warning, format!("the standby {host} may not take over: {}", other.protection));
     }
@@ -161,8 +165,16 @@ fn other_node(one: &Answer, other: &Answer, find: &mut impl FnMut(Level, String)
         find(Level::Warning, format!("the standby {host} would not take over: keepalived says {word}"));
     }
     for (check, verdict) in report.checks.iter().filter(|(_, verdict)| !verdict.good) {
-        find(Level::Warning, format!("the check {check} on the standby {host} is bad: {}", verdict.reason));
+        let way = if check == "nic" { "" } else { "; `ap-mode restart` on it" };
+        find(Level::Warning, format!("the check {check} on the standby {host} is bad: {}{way}", verdict.reason));
     }
+}
+
+/// Whether replication cannot go on by itself: an error of a server, not of a
+/// connection, which is tried again (MariaDB numbers these from 2000 on).
+fn is_lasting(error: &str) -> bool {
+    let numbers = error.split(' ').filter_map(|word| word.strip_suffix(':')?.parse::<u32>().ok());
+    numbers.into_iter().any(|number| (1000..2000).contains(&number))
 }
 
 /// Says of each node that answers why it does not serve.
@@ -186,6 +198,10 @@ fn nobody(answers: &[&Answer], find: &mut impl FnMut(Level, String)) {
             format!("{host} ({}): the database is read-only", name(answer))
         };
         find(Level::Critical, text);
+    }
+    let last = answers.iter().max_by_key(|answer| (answer.epoch, answer.role == Role::Active));
+    if let Some(last) = last.filter(|last| last.mode == Mode::M && answers.iter().all(|it| !it.promoting)) {
+        find(Level::Critical, format!("the last to serve was {}: `ap-mode set s` on it", last.host));
     }
 }
 

@@ -66,6 +66,32 @@ fn with(mut answer: Answer, change: impl FnOnce(&mut Answer)) -> Answer {
 }
 
 #[test]
+fn whoever_does_not_serve_hears_what_to_type() {
+    let resting = |host, role| node(host, Mode::M, role);
+    let standby = |change: fn(&mut Answer)| with(node("b", Mode::Ap, Role::Standby), change);
+    let active = || node("a", Mode::Ap, Role::Active);
+    let table: Vec<(Asked, Asked, &str)> = vec![
+        (Ok(resting("a", Role::Standby)), Ok(resting("b", Role::Active)), "was b: `ap-mode set s` on it"),
+        (Ok(active()), Ok(resting("b", Role::Standby)), "because; `ap-mode set ap` on it"),
+        (Ok(active()), Ok(standby(|b| b.writable = None)), "does not answer; `ap-mode restart` on it"),
+        (
+            Ok(active()),
+            Ok(standby(|b| (b.replicating, b.report.replication_error) = (false, "2003: a 1236: b".into()))),
+            "1236: b; `ap-mode set m` on it, then `ap-mode set ap`",
+        ),
+        (
+            Ok(active()),
+            Ok(standby(|b| (b.replicating, b.report.replication_error) = (false, "2003: error connecting".into()))),
+            "error connecting",
+        ),
+    ];
+    for (a, b, says) in table {
+        let (_, _, findings) = judge([192, 0, 2, 10].into(), &sight("a", a, None), &sight("b", b, None));
+        assert!(findings.iter().any(|finding| finding.text.ends_with(says)), "{findings:?} lacks {says}");
+    }
+}
+
+#[test]
 fn levels() {
     let active = || node("a", Mode::Ap, Role::Active);
     let standby = || node("b", Mode::Ap, Role::Standby);

@@ -9,7 +9,6 @@ mod set;
 pub mod switchover;
 
 use super::Plan;
-use crate::answer::Answer;
 use crate::message::{Request, Verb};
 use crate::mode::{Fault, Mode, Role, Service};
 use crate::observed::Observed;
@@ -17,7 +16,26 @@ use crate::state::Intention;
 use crate::step::Step;
 
 pub fn plan(request: &Request, o: &Observed) -> Plan {
-    let mut plan = match &request.verb {
+    let mut plan = asked(request, o);
+    if let Plan::Act { steps, .. } = &mut plan
+        && !steps.iter().any(|step| matches!(step, Step::Intend(Intention::Leave { .. })))
+    {
+        if gives_up(request, o) {
+            steps.insert(0, Step::Alert(foretold(o)));
+        }
+        steps.insert(0, Step::Intend(Intention::Request { request: request.clone() }));
+    }
+    plan
+}
+
+/// Whether only `--force` allows it. A switchover gives up nothing but time.
+fn gives_up(request: &Request, o: &Observed) -> bool {
+    let plainly = Request { force: false, ..request.clone() };
+    request.force && request.verb != Verb::Switchover && matches!(asked(&plainly, o), Plan::Refuse(_))
+}
+
+fn asked(request: &Request, o: &Observed) -> Plan {
+    match &request.verb {
         Verb::Set { mode: Mode::M, .. } => set::m(o),
         Verb::Set { mode: Mode::S, .. } => set::s(request, o),
         Verb::Set { mode: Mode::Ap, role, reseed } => set::ap(request, o, *role, *reseed),
@@ -25,16 +43,7 @@ pub fn plan(request: &Request, o: &Observed) -> Plan {
         Verb::Stop => run::stop(o),
         Verb::Restart => run::restart(request, o),
         Verb::Switchover => switchover::plan(request, o),
-    };
-    if let Plan::Act { steps, .. } = &mut plan
-        && !steps.iter().any(|step| matches!(step, Step::Intend(Intention::Leave { .. })))
-    {
-        if request.force && o.peer.as_ref().map_or(true, Answer::serves) {
-            steps.insert(0, Step::Alert(foretold(o)));
-        }
-        steps.insert(0, Step::Intend(Intention::Request { request: request.clone() }));
     }
-    plan
 }
 
 /// What an operator's `--force` may give up, said before anything is done.
