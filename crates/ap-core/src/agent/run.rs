@@ -396,6 +396,8 @@ impl Agent {
         }
         if let Some(active) = &mut self.active {
             active.want_solo(now);
+            // From this very answer on: what is granted after it would be a lease alive.
+            self.grant = None;
         }
         false
     }

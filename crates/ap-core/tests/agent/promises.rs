@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ap_core::agent::{Effect, Input, Seen};
+use ap_core::message::Verb;
 use ap_core::mode::{Fault, Mode, Vrrp};
 use ap_core::state::Intention;
 use ap_core::step::Step;
@@ -46,6 +47,23 @@ fn a_promotion_is_claimed_before_anything_of_it_is_ordered() {
     let acted = place(&|it| matches!(it, Effect::Act { .. }));
     let begun = place(&|it| matches!(it, Effect::Begin(Step::Intend(_))));
     assert!(claimed < acted && claimed < begun, "{orders:?}");
+}
+
+/// Red when the end of granting is dated before the peer can hear of it: a question that
+/// comes in between would bring a lease, and "no lease" before it would count.
+#[test]
+fn an_active_that_wants_to_go_on_alone_grants_nothing_from_that_moment_on() {
+    let mut world = begin(4);
+    world.run_for(Duration::from_secs(2));
+    assert!(world.told.as_ref().unwrap().grant.is_some(), "{world:?}");
+    world.watch();
+    world.happens(&Event::Ask(Verb::Set { mode: Mode::S, role: None, reseed: false }, false));
+    world.run_for(Duration::from_secs(1));
+    let batch = world.batches.iter().position(|it| it.effects.contains(&Effect::Begin(Step::GoSolo))).unwrap();
+    let told = world.batches[batch..].iter().flat_map(|it| &it.effects);
+    let grants = told.filter(|it| matches!(it, Effect::Publish(answer) if answer.grant.is_some())).count();
+    assert_eq!(grants, 0, "{:?}", &world.batches[batch..]);
+    assert!(world.told.as_ref().unwrap().grant.is_none(), "{world:?}");
 }
 
 /// Red when a question of the regular kind is no claim (`Standby::asking` left out),

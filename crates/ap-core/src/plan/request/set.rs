@@ -91,8 +91,16 @@ pub fn s(request: &Request, o: &Observed) -> Plan {
                 return refusal.into();
             }
             let mut steps = vec![Step::Start(Service::Database)];
+            // Without force it is a promotion: an active that is about to come back hears
+            // of it and waits, and one that went on alone meanwhile ends it.
+            if !request.force {
+                steps.push(Step::Claim);
+            }
             if o.db.as_ref().is_ok_and(|db| db.replica.as_ref().is_some_and(|replica| replica.sql)) {
                 steps.extend([Step::StopReceiving, Step::Drain]);
+            }
+            if !request.force {
+                steps.push(Step::Confirm);
             }
             // The mode first: once replication is forgotten, nothing else says that
             // all was drained.

@@ -54,8 +54,9 @@ fn set_m() {
 fn set_s() {
     let from_m = format!("files-s start-database EndReplication semi-sync-off BeginHistory s(active,2) {UP}");
     let forced = from_m.replace("s(active,2)", "s(active,1001)");
-    let from_standby =
-        format!("start-database StopReceiving Drain s(active,2) EndReplication semi-sync-off files-s {UP}");
+    let end = format!("s(active,2) EndReplication semi-sync-off files-s {UP}");
+    let from_standby = format!("start-database claim StopReceiving Drain Confirm {end}");
+    let forced_standby = format!("start-database StopReceiving Drain {end}");
     let first_fresh =
         format!("{DOWN} files-s start-database EndReplication semi-sync-off BeginHistory s(active,1) {UP}");
     let handed_over = node(Ap, Standby, false).peer(|peer| (peer.mode, peer.vip, peer.writable) = (M, false, None));
@@ -70,6 +71,7 @@ fn set_s() {
         ("active, stopped", node(Ap, Active, false).stopped(), ask(set(S)), &from_m),
         ("standby", node(Ap, Standby, false), ask(set(S)), "refuse"),
         ("standby, active in m", handed_over, ask(set(S)), &from_standby),
+        ("standby", node(Ap, Standby, false), force(set(S)), &forced_standby),
         ("m, was active", node(M, Active, false), ask(set(S)), &from_m),
         ("m, peer older", node(M, Active, false).peer(|peer| peer.epoch = 0), ask(set(S)), &from_m),
         ("m, was active, silence", node(M, Active, false).alone(), ask(set(S)), "refuse"),
