@@ -103,6 +103,12 @@ pub enum Until {
     Lease,
     /// The peer has taken over.
     PeerServes,
+    /// The peer holds no lease and no word, asks for none, and has not gone on to this
+    /// epoch by itself.
+    NoClaim {
+        /// The epoch that is to be taken here.
+        epoch: u64,
+    },
     /// Replication receives.
     Replication,
     /// A session is whole, and the standby says that it may take over.
@@ -210,6 +216,7 @@ impl Step {
                 vec![Write(Change::Become { mode: *mode, role: *role, epoch: *epoch, solo: *solo })]
             }
             Self::RecordFenced => vec![Write(Change::Fenced)],
+            Self::TakeWordBack => vec![Write(Change::Granted(None))],
             Self::Finish => vec![Write(Change::Finish)],
             Self::Fault(fault, on) => vec![Do(Act::Fault(*fault, *on))],
             Self::Started(true) => vec![Do(Act::Started(true))],
@@ -248,10 +255,8 @@ impl Step {
             Self::AwaitPeerServes => vec![Await(Until::PeerServes, TAKEOVER)],
             Self::AwaitReplication => vec![Await(Until::Replication, CONNECTED)],
             Self::AwaitProtection => vec![Await(Until::Protection, PROTECTION)],
-            Self::GoSolo => {
-                let longest = config.pair.lease.get() + config.pair.gap.get() + Duration::from_secs(5);
-                vec![Await(Until::Solo, longest)]
-            }
+            Self::AwaitNoClaim { epoch } => vec![Await(Until::NoClaim { epoch: *epoch }, lease_over(site))],
+            Self::GoSolo => vec![Await(Until::Solo, lease_over(site))],
             Self::Reseed => vec![Do(Act::Reseed)],
             Self::Alert(text) => vec![Action::Alert(text.clone())],
         }
@@ -302,6 +307,12 @@ impl Step {
             _ => Vec::new(),
         }
     }
+}
+
+/// By then no lease granted so far can be alive, and the peer has been asked.
+fn lease_over(site: &Site) -> Duration {
+    let pair = &site.config.pair;
+    pair.lease.get() + pair.gap.get() + Duration::from_secs(5)
 }
 
 /// Semi-sync on the active's side.
@@ -402,6 +413,7 @@ impl Action {
                 Until::Standby => format!("WAIT  until {peer} replicates from here"),
                 Until::Lease => format!("WAIT  until {peer} grants this node a lease: PROTECTED"),
                 Until::PeerServes => format!("WAIT  until {peer} serves"),
+                Until::NoClaim { .. } => format!("ASK   {peer}: no lease and no promotion, or wait for its end"),
                 Until::Replication => format!("WAIT  until replication receives from {peer}"),
                 Until::Protection => "WAIT  until a session is whole: PROTECTED".into(),
                 Until::Solo => {

@@ -28,6 +28,8 @@ pub enum Step {
     /// Write down that the database acknowledges nothing any more, and which
     /// relay log has everything it ever acknowledged.
     RecordFenced,
+    /// Write down that the word is taken back which let the standby promote.
+    TakeWordBack,
     /// What was begun is finished.
     Finish,
     /// Make keepalived give the VIP away, or no longer.
@@ -86,6 +88,12 @@ pub enum Step {
     AwaitLease,
     /// Wait until the peer serves.
     AwaitPeerServes,
+    /// Wait until the peer has no right to promote itself any more; end here if it has
+    /// done so, to that epoch or a higher one.
+    AwaitNoClaim {
+        /// The epoch that is to be taken here.
+        epoch: u64,
+    },
     /// Wait until replication receives from the peer.
     AwaitReplication,
     /// Wait until a session is whole and writes are on both nodes.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use ap_core::agent::Agent;
 use ap_core::answer::Answer;
-use ap_core::mode::Mode;
 use ap_core::state::{Intention, State};
 
 use crate::mariadb::Io;
@@ -190,7 +189,6 @@ impl World {
     pub fn known(&self, check: &str) -> Option<&'static str> {
         let [a, b] = [0, 1].map(|n| &self.nodes[n].state);
         let granted = |s: &State| s.solo && s.granted.is_some();
-        let set_s = |s: &State| s.mode == Mode::S && s.who.starts_with("operator");
         match check {
             // It is written down that a node is alone, and that it has granted.
             "grant" if granted(a) || granted(b) => Some("going_on_alone_fails_half_way"),
@@ -201,11 +199,6 @@ impl World {
             // It replicates, and acknowledges nothing.
             "liveness" if self.nodes.iter().any(|node| node.db.io == Io::Yes && !node.db.semi_sync_replica) => {
                 Some("a_standby_replicates_without_semi_sync")
-            }
-            // Only two words can bring one epoch to two nodes: that of a fenced active, and
-            // that of an operator who has it serve all the same.
-            "epoch" if set_s(a) || set_s(b) => {
-                Some("a_fenced_node_is_set_to_s_while_its_standby_promotes_on_its_word_and_dies")
             }
             _ => None,
         }

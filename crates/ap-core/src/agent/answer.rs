@@ -31,7 +31,8 @@ impl Agent {
             switchover: s.switching_over(),
             promoting,
             grant: if s.fenced { s.granted.clone() } else { self.grant.clone() },
-            lease: self.standby.claims(now),
+            // A question that decides on a promotion may bring a fenced active's word.
+            lease: self.standby.claims(now) || self.asks_to_promote(),
             relay: known.relay.clone(),
             vrrp: self.inbox.vrrp(),
             vip: known.vip,

@@ -115,6 +115,11 @@ impl Agent {
         s.mode == Mode::Ap && s.role == Role::Standby && (master || begun)
     }
 
+    /// Whether the peer is being asked, and a promotion follows from what it may say.
+    pub(super) fn asks_to_promote(&self) -> bool {
+        self.looking.as_ref().is_some_and(|looking| looking.needs.peer == Ask::Insist)
+    }
+
     /// Begins the looks for what is next to be dealt with, if nothing else is going on.
     pub(super) fn look_for_next(&mut self, now: Duration) {
         if let Some(looking) = self.looking.take_if(|it| self.inbox.is_more_urgent_than(&it.cause, now)) {

@@ -80,7 +80,7 @@ impl Agent {
         let looked = match until {
             Until::Database | Until::Replication => self.want(now, Look::Database, wait.since, out),
             Until::Api => self.want(now, Look::Api, wait.since, out),
-            Until::Standby | Until::PeerServes => {
+            Until::Standby | Until::PeerServes | Until::NoClaim { .. } => {
                 self.want_peer(now, wait.since, self.site.config.pair.ask_timeout.get(), out)
             }
             // These come by themselves, at each question and each look.
@@ -119,6 +119,7 @@ impl Agent {
             Until::Api => self.known.api.is_ok(),
             Until::Standby => peer.is_some_and(|peer| peer.replicating),
             Until::PeerServes => peer.is_some_and(|peer| peer.mode == Mode::S && peer.writable == Some(true)),
+            Until::NoClaim { epoch } => return self.claims_nothing(epoch),
             Until::Replication => return self.receives(),
             Until::Lease => self.standby.lease(now, &self.known.relay).is_ok(),
             // From here on either machine may die.
@@ -133,6 +134,20 @@ impl Agent {
                     && self.active.as_ref().is_some_and(|active| matches!(active.phase(), Phase::Solo { .. }))
             }
         })
+    }
+
+    /// The peer can promote itself no more, and has not: it was asked after the word that
+    /// lets it was taken back.
+    fn claims_nothing(&self, epoch: u64) -> Result<bool, Failure> {
+        let Some(peer) = self.known.peer() else { return Ok(false) };
+        if peer.promoting || peer.epoch >= epoch {
+            let what = if peer.promoting { "is promoting itself" } else { "was promoted" };
+            return Err(Failure::refused(
+                format!("{} {what}, on the word that this node acknowledges nothing", peer.host),
+                "`ap-mode set ap` makes this node its standby",
+            ));
+        }
+        Ok(!peer.lease)
     }
 
     /// Replication receives. What it says when it cannot is a refusal: purged
@@ -172,6 +187,7 @@ impl Agent {
                 "`ap-mode status` says why; then try again",
             ),
             Until::PeerServes => late("the peer served; `ap-mode status` and the journal there say why not"),
+            Until::NoClaim { .. } => late("the peer said that it can promote itself no more; try again"),
             Until::Replication => late("replication received from the peer"),
             Until::Protection => late("the pair was PROTECTED; `ap-mode status` says why not"),
             Until::Lease => late("the active granted this node a lease; `ap-mode status` says why not"),

@@ -3,7 +3,6 @@
 use super::*;
 
 #[test]
-#[ignore = "known: `set s` on a fenced node neither takes its word back nor asks the peer again before it serves"]
 fn a_fenced_node_is_set_to_s_while_its_standby_promotes_on_its_word_and_dies() {
     all_kept((0..60).map(|step: u64| {
         vec![

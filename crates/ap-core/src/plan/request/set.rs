@@ -114,12 +114,23 @@ pub fn s(request: &Request, o: &Observed) -> Plan {
                 return refusal.into();
             }
             let mut steps = fresh_stop(o);
+            steps.extend(take_back(o, epoch));
             steps.extend([Step::UnitFiles(Mode::S), Step::Start(Service::Database), Step::EndReplication]);
             steps.extend([Step::SemiSync(false), Step::BeginHistory, become_s]);
             steps.extend(start_services(true));
             steps.extend([Step::Alert(forced(request, "standalone by an operator's word")), Step::Finish]);
             Plan::act("standalone", steps)
         }
+    }
+}
+
+/// A node that granted, or gave its word, serves again only when the peer can no longer
+/// promote itself on that. Silence is overridden by force alone, and cannot be asked.
+fn take_back(o: &Observed, epoch: u64) -> Vec<Step> {
+    match (&o.state.granted, &o.peer) {
+        (None, _) => Vec::new(),
+        (Some(_), Ok(_)) => vec![Step::TakeWordBack, Step::AwaitNoClaim { epoch }],
+        (Some(_), Err(_)) => vec![Step::TakeWordBack],
     }
 }
 
@@ -189,10 +200,12 @@ fn first_active(request: &Request, o: &Observed) -> Plan {
     if let Err(refusal) = guard::resting_serving(o, request.force || first) {
         return refusal.into();
     }
+    let epoch = next_epoch(request, o);
     let mut steps = fresh_stop(o);
+    steps.extend(take_back(o, epoch));
     steps.extend([Step::UnitFiles(Mode::Ap), Step::Start(Service::Database), Step::EndReplication]);
     steps.extend([Step::SemiSync(false), Step::BeginHistory]);
-    steps.push(Step::Become { mode: Mode::Ap, role: Role::Active, epoch: next_epoch(request, o), solo: true });
+    steps.push(Step::Become { mode: Mode::Ap, role: Role::Active, epoch, solo: true });
     steps.extend(start_services(true));
     steps.push(Step::Finish);
     Plan::act("active half of a pair, alone until the standby joins", steps)

@@ -60,6 +60,12 @@ fn set_s() {
     let first_fresh =
         format!("{DOWN} files-s start-database EndReplication semi-sync-off BeginHistory s(active,1) {UP}");
     let handed_over = node(Ap, Standby, false).peer(|peer| (peer.mode, peer.vip, peer.writable) = (M, false, None));
+    let word = |mut o: Observed| {
+        (o.state.fenced, o.state.granted) = (true, Some("relay".into()));
+        o
+    };
+    let taken_back = format!("TakeWordBack AwaitNoClaim {{ epoch: 2 }} {from_m}");
+    let taken_back_unheard = format!("TakeWordBack {forced}");
     let start = format!("start-database semi-sync-off {UP}");
     let disabled = node(S, Active, false).units(|units| units.start.file = "disabled".into());
     check(vec![
@@ -75,6 +81,8 @@ fn set_s() {
         ("m, was active", node(M, Active, false), ask(set(S)), &from_m),
         ("m, peer older", node(M, Active, false).peer(|peer| peer.epoch = 0), ask(set(S)), &from_m),
         ("m, was active, silence", node(M, Active, false).alone(), ask(set(S)), "refuse"),
+        ("m, gave its word", word(node(M, Active, false)), ask(set(S)), &taken_back),
+        ("m, gave its word, silence", word(node(M, Active, false).alone()), force(set(S)), &taken_back_unheard),
         // A tie with a peer that was promoted unseen would let both serve.
         ("m, was active, silence", node(M, Active, false).alone(), force(set(S)), &forced),
         ("m, was standby", node(M, Standby, false), ask(set(S)), "refuse"),
