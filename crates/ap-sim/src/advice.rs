@@ -28,11 +28,13 @@ pub struct Advice {
 pub fn advice(text: &str) -> Vec<Advice> {
     let mut named = Vec::new();
     let mut rest = text;
-    while let Some((_, after)) = rest.split_once("`ap-mode ") {
+    while let Some((before, after)) = rest.split_once("`ap-mode ") {
         let Some((command, after)) = after.split_once('`') else { break };
+        // This pair is not.
+        let fresh = before.rsplit(['(', ';', '`']).next().is_some_and(|it| it.contains("on a fresh pair"));
         let remark = after.split_once('`').map_or(after, |(remark, _)| remark);
         rest = after;
-        let Some(verb) = verb(command) else { continue };
+        let Some(verb) = verb(command).filter(|_| !fresh) else { continue };
         let at = place(remark);
         named.push(Advice { verb: verb.clone(), at });
         if remark.contains(", then on ") {
@@ -93,10 +95,7 @@ mod tests {
                 "way back: `ap-mode set ap` on the other node, then on a",
                 vec![set("ap", Where::Other), set("ap", Where::Here)],
             ),
-            (
-                "`ap-mode set s` on it (on a fresh pair `ap-mode set ap --role active`)",
-                vec![set("s", Where::It), set("ap --role active", Where::Here)],
-            ),
+            ("`ap-mode set s` on it (on a fresh pair `ap-mode set ap --role active`)", vec![set("s", Where::It)]),
             (
                 "this node's data is newer: `ap-mode set s` here, after `ap-mode set m` there",
                 vec![set("s", Where::Here), set("m", Where::It)],

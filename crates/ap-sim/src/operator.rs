@@ -145,7 +145,8 @@ impl World {
         }
         self.operator.vain.clear();
         let (n, verb) = self.operator.forcible.take()?;
-        self.may_be_forced(n).then_some((n, verb, true))
+        let served = [0, 1].into_iter().any(|n| self.answer_of(n).is_some_and(|told| told.serves() && told.vip));
+        (!served && self.may_be_forced(n)).then_some((n, verb, true))
     }
 
     /// What a finding names. "It" is the host that it is about.
