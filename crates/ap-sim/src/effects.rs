@@ -12,6 +12,10 @@ use crate::node::file;
 use crate::twist::Twist;
 use crate::world::{Due, How, World, ms};
 
+/// Longest wait for an answer of systemd, patiently and in passing (`ap-notify`, adapters).
+const DBUS: Duration = Duration::from_secs(5);
+const GLANCE: Duration = Duration::from_secs(1);
+
 /// What comes of an act.
 enum End {
     /// Done.
@@ -73,7 +77,7 @@ impl World {
     /// A look is taken, and told a moment later.
     pub fn looks(&mut self, n: usize, life: u32, at: Duration, what: Look) {
         let node = &self.nodes[n];
-        if node.life != life || (node.deaf && matches!(what, Look::Units { .. })) {
+        if node.life != life {
             return;
         }
         let mut after = Duration::from_micros(200);
@@ -90,6 +94,10 @@ impl World {
                 Seen::Database { status, process: node.db.process() }
             }
             Look::Gateway => Seen::Gateway(self.gateway_of(n)),
+            Look::Units { patient } if node.deaf => {
+                after = if patient { DBUS } else { GLANCE };
+                Seen::Units { units: Err("no answer from systemd".into()), shutting_down: false }
+            }
             Look::Units { .. } => Seen::Units { units: Ok(Box::new(node.units())), shutting_down: false },
             Look::Vip => Seen::Vip(node.vip),
             Look::Faults => Seen::Faults(node.faults.clone()),

@@ -1,7 +1,5 @@
 //! What goes wrong and what is typed, and what becomes of it.
 
-use std::time::Duration;
-
 use ap_core::message::Verb;
 use ap_core::mode::{Mode, Role, Service};
 use ap_core::observed::Gateway;
@@ -9,7 +7,6 @@ use ap_core::state::Intention;
 
 use crate::node::{Node, Power, file};
 use crate::schedule::Happening;
-use crate::twist::Twist;
 use crate::world::{Due, World, ms};
 
 /// Something that goes wrong, or is typed.
@@ -19,6 +16,11 @@ pub enum What {
     PowerOff(usize),
     /// The whole machine stands still, its clock runs.
     Freeze(usize),
+    /// The whole machine stands still, its clock too: a virtual machine that is suspended.
+    Stun(usize),
+    /// The machine loses its power at the end, and its data directory is put back to what
+    /// it is now: a snapshot. `true`: `state.toml` as well.
+    PutBack(usize, bool),
     /// `ap-notify` is killed after so many more effects.
     KillNotify(usize, u32),
     /// `ap-notify` is stopped.
@@ -41,6 +43,9 @@ pub enum What {
     Cut,
     /// Adverts of this host are dropped, and nothing else.
     Adverts(usize),
+    /// The other host cannot make anything of what this one answers: a line that is cut
+    /// off, a field that it does not know.
+    Unusable(usize),
     /// The gateway does not answer.
     Gateway,
     /// Effects fail, take long, or happen and are reported as failed.
@@ -67,9 +72,13 @@ impl World {
     /// Whether it may happen now: it is possible, and no documented limit.
     fn may_happen(&self, what: &What) -> bool {
         match what {
-            What::PowerOff(n) => self.nodes[*n].power != Power::Off && !self.is_unheard_of(*n),
-            What::Freeze(n) | What::PauseNotify(n) => self.nodes[*n].listens() && !self.is_unheard_of(*n),
-            What::Nic(n) | What::Isolate(n) => self.nodes[*n].nic && self.nodes[*n].port && !self.is_unheard_of(*n),
+            What::PowerOff(n) => self.nodes[*n].power != Power::Off && self.may_fall_silent(*n),
+            What::Freeze(n) | What::PauseNotify(n) | What::Stun(n) => {
+                self.nodes[*n].listens() && self.may_fall_silent(*n)
+            }
+            What::Nic(n) | What::Isolate(n) => self.nodes[*n].nic && self.nodes[*n].port && self.may_fall_silent(*n),
+            What::PutBack(n, _) => self.nodes[*n].snapshot.is_none(),
+            What::Unusable(n) => !self.nodes[*n].unusable,
             What::KillNotify(n, _) => self.nodes[*n].listens(),
             What::Kill(n, service) | What::Stop(n, service) | What::Restart(n, service) | What::Hang(n, service) => {
                 self.nodes[*n].runs() && self.nodes[*n].up(*service)
@@ -99,6 +108,17 @@ impl World {
         self.nodes.iter().all(|node| node.heard.is_some())
     }
 
+    /// Whether nobody hears of a host from here on, and no documented limit.
+    pub fn may_fall_silent(&self, n: usize) -> bool {
+        !self.is_unheard_of(n) && !self.has_left_a_stunned_standby(n)
+    }
+
+    /// The documented limit (docs/limits.md): the active of a standby that was paused with
+    /// its clock goes on alone, and dies before the pause ends.
+    fn has_left_a_stunned_standby(&self, n: usize) -> bool {
+        self.nodes[n].state.solo && self.nodes[1 - n].power == Power::Stunned
+    }
+
     /// The documented limits (docs/limits.md): a promoted standby that is frozen, or dies,
     /// before its old active has heard of it and while that one runs on.
     fn is_unheard_of(&self, n: usize) -> bool {
@@ -110,9 +130,14 @@ impl World {
             |other: &Node| other.heard.as_ref().is_some_and(|said| said.promoting || said.epoch > other.state.epoch);
         let s = &other.state;
         let active = s.mode == Mode::Ap && s.role == Role::Active && !s.fenced;
-        // Frozen for longer than a gap it will suspect by itself that the other was promoted.
-        let frozen = self.now.saturating_sub(other.frozen) > other.site.config.pair.gap.get();
-        let runs_on = other.power == Power::On || (other.power == Power::Frozen && !frozen);
+        // Frozen for longer than a gap it will suspect by itself that the other was promoted;
+        // not if its clock stands still as well.
+        let suspects = self.now.saturating_sub(other.still) > other.site.config.pair.gap.get();
+        let runs_on = match other.power {
+            Power::On | Power::Stunned => true,
+            Power::Frozen => !suspects,
+            Power::Off => false,
+        };
         promoted && active && runs_on && !knows(other) && self.gateway_of(1 - n) == Gateway::Answers
     }
 
@@ -141,16 +166,10 @@ impl World {
         }
         self.outside(lasts, Due::Mend(at));
         match what {
-            What::PowerOff(n) => {
-                let now = self.now;
-                self.nodes[n].loses_power(now);
-                if self.twisted(Twist::ForgetsState) {
-                    self.nodes[n].state = self.nodes[n].state_at_boot.clone();
-                }
-                self.operator.gone(n);
-                self.hangs_up(n);
-            }
-            What::Freeze(n) => (self.nodes[n].power, self.nodes[n].frozen) = (Power::Frozen, self.now),
+            What::PowerOff(n) => self.loses_power(n),
+            What::Freeze(n) => (self.nodes[n].power, self.nodes[n].still) = (Power::Frozen, self.now),
+            What::Stun(n) => self.stuns(n, lasts),
+            What::PutBack(n, _) => self.keeps_a_snapshot(n),
             What::KillNotify(n, left) => self.nodes[n].kill_in = Some(left),
             What::PauseNotify(n) => {
                 self.nodes[n].paused = true;
@@ -171,6 +190,7 @@ impl World {
             }
             What::CutFrom(n) => self.cut[n] = true,
             What::Cut => self.cut = [true; 2],
+            What::Unusable(n) => self.nodes[n].unusable = true,
             What::Gateway => self.gateway = false,
             What::Adverts(n) => self.nodes[n].muted = true,
             What::Trouble(n) => self.nodes[n].trouble = true,
@@ -192,7 +212,8 @@ impl World {
         let what = self.schedule[at].what.clone();
         match what {
             What::PowerOff(n) => self.powers_on(n),
-            What::Freeze(n) => self.thaws(n),
+            What::Freeze(n) | What::Stun(n) => self.thaws(n),
+            What::PutBack(n, with_state) => self.puts_back(n, with_state),
             What::Hang(n, Service::Database) => self.continues(n),
             What::Hang(n, _) => self.nodes[n].api.1 = false,
             What::Nic(n) => {
@@ -204,6 +225,7 @@ impl World {
                 self.later(n, ms(1), Due::Tracked);
             }
             What::Cut | What::CutFrom(_) => self.cut = [false; 2],
+            What::Unusable(n) => self.nodes[n].unusable = false,
             What::Gateway => self.gateway = true,
             What::Adverts(n) => self.nodes[n].muted = false,
             What::Trouble(n) => self.nodes[n].trouble = false,
@@ -219,40 +241,6 @@ impl World {
     fn starts_by_hand(&mut self, n: usize, service: Service) {
         if self.nodes[n].runs() && !self.nodes[n].unit_files[file(service)].masked {
             self.service_runs(n, service, true, true);
-        }
-    }
-
-    fn powers_on(&mut self, n: usize) {
-        if self.nodes[n].power != Power::Off {
-            return;
-        }
-        let now = self.now;
-        self.nodes[n].boots(now);
-        for (from, to, due) in [(2000, 4000, Due::Start), (4000, 7000, Due::Boot), (10, 2000, Due::Check)] {
-            let after = self.between(from, to);
-            self.later(n, after, due);
-        }
-    }
-
-    fn thaws(&mut self, n: usize) {
-        if self.nodes[n].power != Power::Frozen {
-            return;
-        }
-        self.nodes[n].power = Power::On;
-        // Whichever of its processes runs first.
-        let mut held = std::mem::take(&mut self.nodes[n].held);
-        let (mut ours, mut others) = (Vec::new(), Vec::new());
-        for due in held.drain(..) {
-            let list =
-                if matches!(due, Due::Input(..) | Due::Line(_) | Due::Question(..)) { &mut ours } else { &mut others };
-            list.push(due);
-        }
-        let late = self.between(0, 3);
-        for due in ours {
-            self.later(n, late, due);
-        }
-        for due in others {
-            self.later(n, Duration::from_micros(50), due);
         }
     }
 

@@ -32,6 +32,14 @@ pub struct Keepalived {
     serial: u32,
 }
 
+impl Keepalived {
+    /// Its clock has stood still for so long.
+    pub fn slept(&mut self, by: Duration) {
+        self.down_at += by;
+        self.idle.iter_mut().for_each(|since| *since += by);
+    }
+}
+
 /// The wait for a vanished master; after priority 0 only the skew.
 fn takeover(node: usize, resigned: bool) -> Duration {
     let skew = ADVERT * (256 - u32::from(PRIORITIES[node])) / 256;

@@ -10,6 +10,7 @@ mod clients;
 mod effects;
 mod faults;
 mod keepalived;
+mod machine;
 mod mariadb;
 mod network;
 mod node;

@@ -69,7 +69,8 @@ impl World {
         if !self.connects(n) || self.nodes[from].power == Power::Off || self.nodes[from].life != life {
             return;
         }
-        self.input(from, after, Input::Heard { asked, answer: Ok(Box::new(answer)) });
+        let answer = if self.nodes[n].unusable { Err("no usable answer".into()) } else { Ok(Box::new(answer)) };
+        self.input(from, after, Input::Heard { asked, answer });
     }
 
     /// Whether a twist of the story is this one.

@@ -29,6 +29,8 @@ pub enum Power {
     On,
     /// Everything stands still but its clock.
     Frozen,
+    /// Its clock stands still as well (docs/FACTS.md#stun-stops-the-clock).
+    Stunned,
     /// It has none.
     Off,
 }
@@ -48,8 +50,8 @@ pub struct Node {
     pub site: Arc<Site>,
     /// Power.
     pub power: Power,
-    /// When it was last frozen.
-    pub frozen: Duration,
+    /// Since when it stands still, or last did.
+    pub still: Duration,
     /// Boots so far.
     pub boots: u32,
     /// When it booted (the world's time), and by how much its clock is fast.
@@ -64,6 +66,8 @@ pub struct Node {
     pub unit_files: [UnitFile; 4],
     /// The data directory.
     pub db: Server,
+    /// It was kept once, with `state.toml`, to be put back.
+    pub snapshot: Option<Box<(Server, State)>>,
     event: Option<Brief>,
 
     /// The run directory: gone with the power.
@@ -116,6 +120,8 @@ pub struct Node {
     pub port: bool,
     /// Its adverts are dropped on their way.
     pub muted: bool,
+    /// The other host cannot make anything of its answers.
+    pub unusable: bool,
     /// The peer was made unreachable.
     pub unreachable: bool,
     /// The SQL thread is held up.
@@ -128,7 +134,7 @@ impl Node {
         Self {
             site,
             power: Power::On,
-            frozen: Duration::ZERO,
+            still: Duration::ZERO,
             boots: 0,
             booted: Duration::ZERO,
             ppm,
@@ -136,6 +142,7 @@ impl Node {
             state_at_boot: State::fresh(),
             unit_files: [UnitFile::default(); 4],
             db: Server::new(id),
+            snapshot: None,
             event: None,
             started: false,
             faults: vec![Fault::Db, Fault::Api, Fault::Role],
@@ -161,6 +168,7 @@ impl Node {
             nic: true,
             port: true,
             muted: false,
+            unusable: false,
             unreachable: false,
             lags: false,
         }
@@ -200,6 +208,19 @@ impl Node {
         self.power = Power::On;
         self.booted = now;
         self.state_at_boot = self.state.clone();
+    }
+
+    /// It goes on where it stood, and so does its clock, if that stood still as well.
+    pub fn goes_on(&mut self, now: Duration) {
+        if self.power == Power::Stunned {
+            self.booted += now.saturating_sub(self.still);
+        }
+        self.power = Power::On;
+    }
+
+    /// Whether it has power and does nothing.
+    pub fn stands_still(&self) -> bool {
+        matches!(self.power, Power::Frozen | Power::Stunned)
     }
 
     /// `ap-notify` is gone, with all it knew.

@@ -67,7 +67,11 @@ const KINDS: &[Kind] = &[
 
 /// What is known to end badly until it is mended, with the story in tests/known that
 /// shows how: only some worlds meet it, so that the others stay sharp.
-const STRAINS: &[(&str, Kind)] = &[];
+const STRAINS: &[(&str, Kind)] = &[
+    ("a_standby_hears_of_going_alone_after_its_clock_stood_still", Kind(2, |_, n| What::Stun(n))),
+    ("a_data_directory_is_put_back_while_both_are_off", Kind(2, |rng, n| What::PutBack(n, rng.bool()))),
+    ("the_answers_of_a_promoted_standby_cannot_be_used", Kind(2, |_, n| What::Unusable(n))),
+];
 
 /// A schedule: so many faults and commands, a half of them close to another.
 pub fn schedule(seed: u64) -> Vec<Happening> {

@@ -89,6 +89,13 @@ pub enum Due {
     Operator,
 }
 
+impl Due {
+    /// Whether it comes over the network.
+    pub fn is_packet(&self) -> bool {
+        matches!(self, Self::Question(..) | Self::Advert(_) | Self::Ship(..) | Self::Ack(..))
+    }
+}
+
 /// How an act goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
@@ -214,6 +221,21 @@ impl World {
         self.queue.insert((self.now + after, self.queued), (place, due));
     }
 
+    /// Whatever a machine had in hand comes so much later: its timers have stood still.
+    /// What is on its way to it has not.
+    pub fn postpone(&mut self, n: usize, by: Duration) {
+        let of_it = |place: Place| place.is_some_and(|(at, _)| at == n);
+        let timers = self.queue.iter().filter(|(_, (place, due))| of_it(*place) && !due.is_packet());
+        let keys: Vec<(Duration, u64)> = timers.map(|(key, _)| *key).collect();
+        for (at, serial) in keys {
+            let Some((place, mut due)) = self.queue.remove(&(at, serial)) else { continue };
+            if let Due::Act(_, _, _, since, _) = &mut due {
+                *since += by;
+            }
+            self.queue.insert((at + by, serial), (place, due));
+        }
+    }
+
     /// Tells an agent something after a while.
     pub fn input(&mut self, n: usize, after: Duration, input: Input) {
         let life = self.nodes[n].life;
@@ -295,7 +317,7 @@ impl World {
             return;
         }
         let ours = matches!(due, Due::Input(..) | Due::Line(_) | Due::Question(..) | Due::Publish(..));
-        if node.power == Power::Frozen || (node.paused && ours) {
+        if node.stands_still() || (node.paused && ours) {
             return node.held.push(due);
         }
         self.happens(n, due);

@@ -1,6 +1,7 @@
 //! Stories that end badly, and why. Each is kept until what causes it is mended.
 
 mod database;
+mod machine;
 mod operator;
 mod program;
 
