@@ -25,6 +25,10 @@ pub enum What {
     KillNotify(usize, u32),
     /// `ap-notify` is stopped.
     PauseNotify(usize),
+    /// `ap-notify` is stopped, and its FIFO is full meanwhile.
+    Deluge(usize),
+    /// keepalived's child is killed, which speaks VRRP; its parent starts it again.
+    KillChild(usize),
     /// A service is killed, keepalived's VIP stays.
     Kill(usize, Service),
     /// A service is stopped by hand.
@@ -41,6 +45,8 @@ pub enum What {
     CutFrom(usize),
     /// Both ways.
     Cut,
+    /// One in three packets from this host to the other is lost, and many are slow.
+    Lossy(usize),
     /// Adverts of this host are dropped, and nothing else.
     Adverts(usize),
     /// The other host cannot make anything of what this one answers: a line that is cut
@@ -48,6 +54,8 @@ pub enum What {
     Unusable(usize),
     /// The gateway does not answer.
     Gateway,
+    /// The gateway does not answer this host.
+    GatewayOf(usize),
     /// Effects fail, take long, or happen and are reported as failed.
     Trouble(usize),
     /// systemd does not answer.
@@ -73,7 +81,7 @@ impl World {
     fn may_happen(&self, what: &What) -> bool {
         match what {
             What::PowerOff(n) => self.nodes[*n].power != Power::Off && self.may_fall_silent(*n),
-            What::Freeze(n) | What::PauseNotify(n) | What::Stun(n) => {
+            What::Freeze(n) | What::PauseNotify(n) | What::Deluge(n) | What::Stun(n) => {
                 self.nodes[*n].listens() && self.may_fall_silent(*n)
             }
             What::Nic(n) | What::Isolate(n) => self.nodes[*n].nic && self.nodes[*n].port && self.may_fall_silent(*n),
@@ -89,7 +97,10 @@ impl World {
                     && self.nodes.iter().all(|node| node.listens() && node.port && node.nic)
                     && self.have_heard()
             }
-            What::Gateway => self.gateway,
+            What::KillChild(n) => self.nodes[*n].runs() && self.nodes[*n].keepalived.up,
+            What::Gateway => self.gateway == [true; 2],
+            What::GatewayOf(n) => self.gateway[*n],
+            What::Lossy(n) => !self.nodes[*n].lossy,
             What::Adverts(n) => !self.nodes[*n].muted,
             What::Trouble(n) => !self.nodes[*n].trouble,
             What::Lag(n) => !self.nodes[*n].lags,
@@ -171,10 +182,11 @@ impl World {
             What::Stun(n) => self.stuns(n, lasts),
             What::PutBack(n, _) => self.keeps_a_snapshot(n),
             What::KillNotify(n, left) => self.nodes[n].kill_in = Some(left),
-            What::PauseNotify(n) => {
-                self.nodes[n].paused = true;
+            What::PauseNotify(n) | What::Deluge(n) => {
+                (self.nodes[n].paused, self.nodes[n].full) = (true, matches!(what, What::Deluge(_)));
                 self.later(n, lasts, Due::Resume);
             }
+            What::KillChild(n) => self.child_is_killed(n),
             What::Kill(n, service) => self.service_runs(n, service, false, false),
             What::Stop(n, service) | What::Restart(n, service) => self.stops(n, service),
             What::Hang(n, Service::Database) => self.nodes[n].db.hangs = true,
@@ -191,7 +203,9 @@ impl World {
             What::CutFrom(n) => self.cut[n] = true,
             What::Cut => self.cut = [true; 2],
             What::Unusable(n) => self.nodes[n].unusable = true,
-            What::Gateway => self.gateway = false,
+            What::Gateway => self.gateway = [false; 2],
+            What::GatewayOf(n) => self.gateway[n] = false,
+            What::Lossy(n) => self.nodes[n].lossy = true,
             What::Adverts(n) => self.nodes[n].muted = true,
             What::Trouble(n) => self.nodes[n].trouble = true,
             What::Lag(n) => self.nodes[n].lags = true,
@@ -226,7 +240,9 @@ impl World {
             }
             What::Cut | What::CutFrom(_) => self.cut = [false; 2],
             What::Unusable(n) => self.nodes[n].unusable = false,
-            What::Gateway => self.gateway = true,
+            What::Gateway => self.gateway = [true; 2],
+            What::GatewayOf(n) => self.gateway[n] = true,
+            What::Lossy(n) => self.nodes[n].lossy = false,
             What::Adverts(n) => self.nodes[n].muted = false,
             What::Trouble(n) => self.nodes[n].trouble = false,
             What::Lag(n) => self.nodes[n].lags = false,

@@ -101,7 +101,8 @@ impl World {
                 if before == Some(Vrrp::Master) && word == Vrrp::Fault {
                     self.advertise(n, 0);
                 }
-                self.nodes[n].vip = false;
+                // What it finds on the interface at its start it leaves there.
+                self.nodes[n].vip &= before.is_none();
             }
         }
         if word == Vrrp::Backup {
@@ -126,10 +127,26 @@ impl World {
     }
 
     fn advertise(&mut self, n: usize, priority: u8) {
-        let after = self.latency();
-        if self.passes(n) && !self.nodes[n].muted && !self.lost() {
+        if !self.passes(n) || self.nodes[n].muted || self.lost(n) {
+            return;
+        }
+        // Nothing in an advert tells one that comes twice, or late, from a new one.
+        let copies = if self.one_in(self.loss) { 2 } else { 1 };
+        for _ in 0..copies {
+            let after = self.latency();
             self.later(1 - n, after, Due::Advert(priority));
         }
+    }
+
+    /// The child that speaks VRRP is killed: the parent starts it again at once, and the
+    /// VIP stays (docs/FACTS.md#kill-of-one-process).
+    pub fn child_is_killed(&mut self, n: usize) {
+        let keepalived = &mut self.nodes[n].keepalived;
+        keepalived.said = None;
+        keepalived.serial += 1;
+        self.check(n);
+        let after = self.between(5, 50);
+        self.later(n, after, Due::Tracked);
     }
 
     fn waits_for_master(&mut self, n: usize, resigned: bool) {

@@ -82,6 +82,10 @@ pub struct Node {
     pub same_boot: bool,
     /// Lines nobody has read.
     pub fifo: VecDeque<Message>,
+    /// When the last line gets there.
+    pub written: Duration,
+    /// There is no room for another: it is dropped (docs/FACTS.md#fifo-is-kept).
+    pub full: bool,
     /// The next start of the database truncates.
     pub truncates: bool,
 
@@ -118,6 +122,8 @@ pub struct Node {
     pub nic: bool,
     /// Its cable is in the switch.
     pub port: bool,
+    /// Many of its packets are lost.
+    pub lossy: bool,
     /// Its adverts are dropped on their way.
     pub muted: bool,
     /// The other host cannot make anything of its answers.
@@ -150,6 +156,8 @@ impl Node {
             lease: None,
             same_boot: false,
             fifo: VecDeque::new(),
+            written: Duration::ZERO,
+            full: false,
             truncates: false,
             agent: None,
             life: 0,
@@ -167,6 +175,7 @@ impl Node {
             vip: false,
             nic: true,
             port: true,
+            lossy: false,
             muted: false,
             unusable: false,
             unreachable: false,
@@ -192,7 +201,7 @@ impl Node {
         self.db.dies(now);
         self.boots += 1;
         self.dies();
-        self.paused = false;
+        (self.paused, self.full) = (false, false);
         self.faults = vec![Fault::Db, Fault::Api, Fault::Role];
         (self.started, self.word, self.lease, self.same_boot) = (false, None, None, false);
         self.fifo.clear();

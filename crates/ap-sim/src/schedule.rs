@@ -56,6 +56,9 @@ const KINDS: &[Kind] = &[
     Kind(4, |_, n| What::CutFrom(n)),
     Kind(4, |_, _| What::Cut),
     Kind(2, |_, _| What::Gateway),
+    Kind(2, |_, n| What::GatewayOf(n)),
+    Kind(2, |_, n| What::Lossy(n)),
+    Kind(2, |_, n| What::KillChild(n)),
     Kind(2, |_, n| What::Adverts(n)),
     Kind(4, |_, n| What::Trouble(n)),
     Kind(4, |_, n| What::Lag(n)),
@@ -70,6 +73,7 @@ const KINDS: &[Kind] = &[
 const STRAINS: &[(&str, Kind)] = &[
     ("a_standby_hears_of_going_alone_after_its_clock_stood_still", Kind(2, |_, n| What::Stun(n))),
     ("a_data_directory_is_put_back_while_both_are_off", Kind(2, |rng, n| What::PutBack(n, rng.bool()))),
+    ("keepalived_is_not_heard_because_the_fifo_is_full", Kind(2, |_, n| What::Deluge(n))),
     ("the_answers_of_a_promoted_standby_cannot_be_used", Kind(2, |_, n| What::Unusable(n))),
 ];
 

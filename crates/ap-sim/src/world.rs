@@ -121,8 +121,8 @@ pub struct World {
     pub cut: [bool; 2],
     /// One packet in so many is lost, and one is slow.
     pub loss: u32,
-    /// The gateway answers.
-    pub gateway: bool,
+    /// The gateway answers this host.
+    pub gateway: [bool; 2],
     /// The replica's end of the connection of each host.
     pub conns: [Option<Conn>; 2],
     /// The master's end, by master.
@@ -177,7 +177,7 @@ impl World {
             rng,
             cut: [false; 2],
             loss,
-            gateway: true,
+            gateway: [true; 2],
             conns: [None, None],
             dumps: [None, None],
             connections: 0,
@@ -244,8 +244,12 @@ impl World {
 
     /// A line is written into the FIFO.
     pub fn line(&mut self, n: usize, message: Message) {
-        let after = self.between(0, 2);
-        self.later(n, after, Due::Line(message));
+        let at = (self.now + self.between(0, 2)).max(self.nodes[n].written);
+        // In the order in which they were written (docs/FACTS.md#fifo-order).
+        self.nodes[n].written = at;
+        if !self.nodes[n].full {
+            self.later(n, at - self.now, Due::Line(message));
+        }
     }
 
     /// Whether the story is kept.
@@ -464,7 +468,7 @@ impl World {
     }
 
     fn resumes(&mut self, n: usize) {
-        self.nodes[n].paused = false;
+        (self.nodes[n].paused, self.nodes[n].full) = (false, false);
         self.tell(n, || "ap-notify goes on".into());
         self.release(n);
     }

@@ -36,6 +36,18 @@ fn the_answers_of_a_promoted_standby_cannot_be_used() {
     all_kept((0..4).map(|_| vec![at(2900, 10_000, What::Unusable(1)), at(3000, 10_000, What::Adverts(0))]));
 }
 
+#[test]
+#[ignore = "known: a line that the full FIFO dropped is never made up for: the active takes itself for MASTER, and its database is not started"]
+fn keepalived_is_not_heard_because_the_fifo_is_full() {
+    all_kept((0..8).map(|_| {
+        vec![
+            at(3000, 1100, What::Deluge(0)),
+            at(3050, 6000, What::Freeze(1)),
+            at(3300, 0, What::Kill(0, Service::Database)),
+        ]
+    }));
+}
+
 /// A look at units that hangs holds up nothing else.
 #[test]
 fn systemd_hangs_on_the_active() {
