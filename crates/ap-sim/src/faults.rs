@@ -5,6 +5,7 @@ use ap_core::mode::{Mode, Role, Service};
 use ap_core::observed::Gateway;
 use ap_core::state::Intention;
 
+use crate::disk::Disk;
 use crate::node::{Node, Power, file};
 use crate::schedule::Happening;
 use crate::world::{Due, World, ms};
@@ -21,6 +22,10 @@ pub enum What {
     /// The machine loses its power at the end, and its data directory is put back to what
     /// it is now: a snapshot. `true`: `state.toml` as well.
     PutBack(usize, bool),
+    /// Everything on the machine takes ten to a hundred times as long.
+    Starve(usize),
+    /// The machine is shut down in order, and has no power for so long.
+    Reboot(usize),
     /// `ap-notify` is killed after so many more effects.
     KillNotify(usize, u32),
     /// `ap-notify` is stopped.
@@ -56,6 +61,10 @@ pub enum What {
     Gateway,
     /// The gateway does not answer this host.
     GatewayOf(usize),
+    /// Its disk goes wrong.
+    Disk(usize, Disk),
+    /// There is no room in the run directory.
+    RunFull(usize),
     /// Effects fail, take long, or happen and are reported as failed.
     Trouble(usize),
     /// systemd does not answer.
@@ -81,10 +90,11 @@ impl World {
     fn may_happen(&self, what: &What) -> bool {
         match what {
             What::PowerOff(n) => self.nodes[*n].power != Power::Off && self.may_fall_silent(*n),
-            What::Freeze(n) | What::PauseNotify(n) | What::Deluge(n) | What::Stun(n) => {
+            What::Freeze(n) | What::PauseNotify(n) | What::Deluge(n) | What::Stun(n) | What::Reboot(n) => {
                 self.nodes[*n].listens() && self.may_fall_silent(*n)
             }
             What::Nic(n) | What::Isolate(n) => self.nodes[*n].nic && self.nodes[*n].port && self.may_fall_silent(*n),
+            What::Starve(n) => self.nodes[*n].runs() && !self.nodes[*n].starved,
             What::PutBack(n, _) => self.nodes[*n].snapshot.is_none(),
             What::Unusable(n) => !self.nodes[*n].unusable,
             What::KillNotify(n, _) => self.nodes[*n].listens(),
@@ -102,6 +112,8 @@ impl World {
             What::GatewayOf(n) => self.gateway[*n],
             What::Lossy(n) => !self.nodes[*n].lossy,
             What::Adverts(n) => !self.nodes[*n].muted,
+            What::Disk(n, _) => self.nodes[*n].disk == Disk::Well,
+            What::RunFull(n) => !self.nodes[*n].run_full,
             What::Trouble(n) => !self.nodes[*n].trouble,
             What::Lag(n) => !self.nodes[*n].lags,
             What::Deaf(n) => !self.nodes[*n].deaf,
@@ -180,6 +192,8 @@ impl World {
             What::PowerOff(n) => self.loses_power(n),
             What::Freeze(n) => (self.nodes[n].power, self.nodes[n].still) = (Power::Frozen, self.now),
             What::Stun(n) => self.stuns(n, lasts),
+            What::Starve(n) => self.starves(n),
+            What::Reboot(n) => self.goes_down(n),
             What::PutBack(n, _) => self.keeps_a_snapshot(n),
             What::KillNotify(n, left) => self.nodes[n].kill_in = Some(left),
             What::PauseNotify(n) | What::Deluge(n) => {
@@ -207,6 +221,8 @@ impl World {
             What::GatewayOf(n) => self.gateway[n] = false,
             What::Lossy(n) => self.nodes[n].lossy = true,
             What::Adverts(n) => self.nodes[n].muted = true,
+            What::Disk(n, disk) => self.disk_goes_wrong(n, disk),
+            What::RunFull(n) => self.nodes[n].run_full = true,
             What::Trouble(n) => self.nodes[n].trouble = true,
             What::Lag(n) => self.nodes[n].lags = true,
             What::Deaf(n) => self.nodes[n].deaf = true,
@@ -225,7 +241,9 @@ impl World {
     pub fn mends(&mut self, at: usize) {
         let what = self.schedule[at].what.clone();
         match what {
-            What::PowerOff(n) => self.powers_on(n),
+            What::Reboot(n) if self.nodes[n].going_down => return self.outside(ms(500), Due::Mend(at)),
+            What::PowerOff(n) | What::Reboot(n) => self.powers_on(n),
+            What::Starve(n) => self.nodes[n].starved = false,
             What::Freeze(n) | What::Stun(n) => self.thaws(n),
             What::PutBack(n, with_state) => self.puts_back(n, with_state),
             What::Hang(n, Service::Database) => self.continues(n),
@@ -244,6 +262,8 @@ impl World {
             What::GatewayOf(n) => self.gateway[n] = true,
             What::Lossy(n) => self.nodes[n].lossy = false,
             What::Adverts(n) => self.nodes[n].muted = false,
+            What::Disk(n, _) => self.nodes[n].disk = Disk::Well,
+            What::RunFull(n) => self.nodes[n].run_full = false,
             What::Trouble(n) => self.nodes[n].trouble = false,
             What::Lag(n) => self.nodes[n].lags = false,
             What::Deaf(n) => self.nodes[n].deaf = false,

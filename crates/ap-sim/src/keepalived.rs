@@ -115,7 +115,8 @@ impl World {
     pub fn adverts(&mut self, n: usize) {
         self.advertise(n, PRIORITIES[n]);
         let serial = self.nodes[n].keepalived.serial;
-        self.later(n, ADVERT, Due::Adverts(serial));
+        let after = ADVERT + self.lateness(n);
+        self.later(n, after, Due::Adverts(serial));
     }
 
     /// The timer of the adverts.
@@ -186,13 +187,15 @@ impl World {
     /// The checks run: one bad result is a fault, two good ones end it.
     pub fn check(&mut self, n: usize) {
         let now = self.now;
+        // A check that does not end in time is bad.
+        let late = self.nodes[n].starved && self.one_in(6);
         let node = &mut self.nodes[n];
         let grace = node.site.config.check.writable_grace.get();
         let keepalived = &mut node.keepalived;
         let idle = keepalived.said == Some(Vrrp::Master) && node.db.read_only;
         keepalived.idle = if idle { keepalived.idle.or(Some(now)) } else { None };
         let serves = keepalived.idle.is_none_or(|since| now.saturating_sub(since) < grace);
-        let results = [node.api.0 && !node.api.1, node.db.answers() && serves];
+        let results = [node.api.0 && !node.api.1 && !late, node.db.answers() && serves && !late];
         if !keepalived.up {
             return;
         }
@@ -219,6 +222,9 @@ impl World {
 
     /// Sets or clears a track file; keepalived sees it a moment later.
     pub fn set_fault(&mut self, n: usize, fault: Fault, on: bool) {
+        if self.nodes[n].run_full {
+            return;
+        }
         let faults = &mut self.nodes[n].faults;
         faults.retain(|set| *set != fault);
         if on {

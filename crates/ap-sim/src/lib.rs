@@ -7,6 +7,7 @@
 
 mod checks;
 mod clients;
+mod disk;
 mod effects;
 mod faults;
 mod keepalived;
@@ -26,6 +27,7 @@ use ap_core::message::Verb;
 use ap_core::mode::{Mode, Role};
 
 pub use checks::Broken;
+pub use disk::Disk;
 pub use faults::What;
 pub use schedule::Happening;
 pub use twist::Twist;

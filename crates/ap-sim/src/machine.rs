@@ -1,10 +1,20 @@
-//! The machine as a whole: power, standing still, snapshots.
+//! The machine as a whole: power, standing still, starving, shutting down, snapshots.
 
 use std::time::Duration;
 
+use ap_core::message::Verb;
+use ap_core::mode::Service;
+
 use crate::node::Power;
 use crate::twist::Twist;
-use crate::world::{Due, World};
+use crate::world::{Due, World, ms};
+
+/// Longest hand-over of a machine that goes down (`ap-notify`, shutdown).
+const HAND_OVER: Duration = Duration::from_secs(20);
+/// keepalived ends so long after it was asked to (docs/FACTS.md#stop-says-stop).
+const LINGERS: Duration = Duration::from_secs(1);
+/// Nothing that has little to do gets the processor later than that.
+const LATEST: u64 = 1000;
 
 impl World {
     /// The power goes.
@@ -29,6 +39,69 @@ impl World {
             let after = self.between(from, to);
             self.later(n, after, due);
         }
+    }
+
+    /// The processor is wanted by others (docs/FACTS.md#adverts-under-load).
+    pub fn starves(&mut self, n: usize) {
+        self.nodes[n].starved = true;
+        self.later(n, ms(0), Due::Starve);
+    }
+
+    /// `ap-notify` gets none for a while, then some.
+    pub fn starves_notify(&mut self, n: usize) {
+        if !self.nodes[n].starved {
+            return;
+        }
+        let (late, runs) = (self.lateness(n), self.between(1, 50));
+        if !self.nodes[n].paused {
+            self.nodes[n].paused = true;
+            self.later(n, late, Due::Resume);
+        }
+        self.later(n, late + runs, Due::Starve);
+    }
+
+    /// How much later something that has little to do gets the processor: mostly a moment.
+    pub fn lateness(&mut self, n: usize) -> Duration {
+        if !self.nodes[n].starved {
+            return ms(0);
+        }
+        let latest = [20, 100, LATEST][self.rng.usize(0..3)];
+        self.between(0, latest)
+    }
+
+    /// How much longer something takes that has more to do.
+    pub fn drag(&mut self, n: usize, takes: Duration) -> Duration {
+        if self.nodes[n].starved { takes * self.rng.u32(9..100) } else { ms(0) }
+    }
+
+    /// systemd shuts it down: the hook of keepalived hands over first, if there is
+    /// something to hand over.
+    pub fn goes_down(&mut self, n: usize) {
+        self.nodes[n].going_down = true;
+        let node = &self.nodes[n];
+        if node.keepalived.up && node.in_session() && node.state.intention.is_none() && node.started {
+            let id = self.command(n, "shutdown", Verb::Stop, false);
+            self.nodes[n].handing_over = Some(id);
+        }
+        let until = self.now + HAND_OVER;
+        self.later(n, ms(10), Due::GoDown(until));
+    }
+
+    /// keepalived is stopped first of all, `ap-notify` last.
+    pub fn stops_units(&mut self, n: usize, until: Duration) {
+        let hands_over = self.nodes[n].handing_over.is_some();
+        if (hands_over && self.now < until) || !self.may_fall_silent(n) {
+            return self.later(n, ms(50), Due::GoDown(until));
+        }
+        self.stops(n, Service::Keepalived);
+        self.stops(n, Service::Api);
+        self.later(n, LINGERS, Due::Halt);
+    }
+
+    /// The database was the last.
+    pub fn halts(&mut self, n: usize) {
+        self.stops(n, Service::Database);
+        self.loses_power(n);
     }
 
     /// It stands still for so long, with its clock and all timers.

@@ -13,6 +13,7 @@ use ap_core::mode::{Fault, Mode, Role, Service, Vrrp};
 use ap_core::observed::{UnitState, Units};
 use ap_core::state::State;
 
+use crate::disk::Disk;
 use crate::keepalived::Keepalived;
 use crate::mariadb::Server;
 use crate::world::Due;
@@ -52,6 +53,12 @@ pub struct Node {
     pub power: Power,
     /// Since when it stands still, or last did.
     pub still: Duration,
+    /// systemd is shutting it down.
+    pub going_down: bool,
+    /// The request of a hand-over that the shutdown waits for.
+    pub handing_over: Option<String>,
+    /// Whatever runs on it gets the processor late, and seldom.
+    pub starved: bool,
     /// Boots so far.
     pub boots: u32,
     /// When it booted (the world's time), and by how much its clock is fast.
@@ -66,12 +73,16 @@ pub struct Node {
     pub unit_files: [UnitFile; 4],
     /// The data directory.
     pub db: Server,
+    /// What it lies on.
+    pub disk: Disk,
     /// It was kept once, with `state.toml`, to be put back.
     pub snapshot: Option<Box<(Server, State)>>,
     event: Option<Brief>,
 
     /// The run directory: gone with the power.
     pub started: bool,
+    /// It has no room: nothing new can be kept there, what is there stays.
+    pub run_full: bool,
     /// Track files that are set.
     pub faults: Vec<Fault>,
     /// keepalived's word, kept for a restart.
@@ -141,6 +152,9 @@ impl Node {
             site,
             power: Power::On,
             still: Duration::ZERO,
+            going_down: false,
+            handing_over: None,
+            starved: false,
             boots: 0,
             booted: Duration::ZERO,
             ppm,
@@ -148,9 +162,11 @@ impl Node {
             state_at_boot: State::fresh(),
             unit_files: [UnitFile::default(); 4],
             db: Server::new(id),
+            disk: Disk::Well,
             snapshot: None,
             event: None,
             started: false,
+            run_full: false,
             faults: vec![Fault::Db, Fault::Api, Fault::Role],
             word: None,
             lease: None,
@@ -197,11 +213,12 @@ impl Node {
 
     /// The power goes: what lay in memory and under /run is gone.
     pub fn loses_power(&mut self, now: Duration) {
-        self.power = Power::Off;
+        (self.power, self.going_down, self.handing_over) = (Power::Off, false, None);
         self.db.dies(now);
         self.boots += 1;
         self.dies();
         (self.paused, self.full) = (false, false);
+        self.run_full = false;
         self.faults = vec![Fault::Db, Fault::Api, Fault::Role];
         (self.started, self.word, self.lease, self.same_boot) = (false, None, None, false);
         self.fifo.clear();

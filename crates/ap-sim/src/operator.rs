@@ -44,6 +44,7 @@ impl World {
     pub fn replied(&mut self, n: usize, id: &str, reply: &Reply) {
         let Reply::Done { exit, text } = reply else { return };
         self.tell(n, || format!("answers {exit}: {text}"));
+        self.nodes[n].handing_over.take_if(|of| of == id);
         self.operator.refused[n] = if *exit == 0 { String::new() } else { text.clone() };
         self.operator.waits.take_if(|(at, of, _)| *at == n && of == id);
     }

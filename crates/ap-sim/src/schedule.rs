@@ -7,6 +7,7 @@ use ap_core::message::Verb;
 use ap_core::mode::{Mode, Service};
 use fastrand::Rng;
 
+use crate::disk::Disk;
 use crate::faults::What;
 use crate::operator::set;
 use crate::world::ms;
@@ -61,7 +62,11 @@ const KINDS: &[Kind] = &[
     Kind(2, |_, n| What::KillChild(n)),
     Kind(2, |_, n| What::Adverts(n)),
     Kind(4, |_, n| What::Trouble(n)),
+    Kind(4, |_, n| What::Starve(n)),
+    Kind(4, |_, n| What::Reboot(n)),
     Kind(4, |_, n| What::Lag(n)),
+    Kind(4, |rng, n| What::Disk(n, disk(rng))),
+    Kind(1, |_, n| What::RunFull(n)),
     Kind(2, |_, n| What::Deaf(n)),
     Kind(2, |_, n| What::Replication(n)),
     Kind(2, |_, n| What::Errant(n)),
@@ -122,6 +127,10 @@ fn what(rng: &mut Rng, strained: bool) -> (What, Option<&'static str>) {
 
 fn service(rng: &mut Rng) -> Service {
     [Service::Database, Service::Api, Service::Keepalived][rng.usize(0..3)]
+}
+
+fn disk(rng: &mut Rng) -> Disk {
+    [Disk::Slow, Disk::Full, Disk::ReadOnly, Disk::Hangs][rng.usize(0..4)]
 }
 
 fn verb(rng: &mut Rng) -> Verb {

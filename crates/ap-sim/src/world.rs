@@ -45,6 +45,12 @@ pub enum Due {
     Start,
     /// `ap-notify` goes on.
     Resume,
+    /// `ap-notify` gets no processor for a while.
+    Starve,
+    /// systemd stops the units, once a hand-over has ended, or at this moment.
+    GoDown(Duration),
+    /// Everything has been stopped.
+    Halt,
     /// The machine has booted far enough for the start unit.
     Boot,
     /// An act is carried out: of this life of the agent, since then, and how it goes.
@@ -345,6 +351,9 @@ impl World {
             Due::Line(line) => self.give(n, Input::Lines(vec![line])),
             Due::Start => self.notify_starts(n),
             Due::Resume => self.resumes(n),
+            Due::Starve => self.starves_notify(n),
+            Due::GoDown(until) => self.stops_units(n, until),
+            Due::Halt => self.halts(n),
             Due::Boot => self.boot_asks(n),
             Due::Act(life, ticket, act, since, how) => self.acts(n, life, ticket, act, since, how),
             Due::Look(life, at, what) => self.looks(n, life, at, what),
@@ -386,7 +395,7 @@ impl World {
             if self.killed_here(n, &effect) {
                 for effect in effects {
                     if let Effect::KeepVrrp(word) = effect {
-                        self.nodes[n].word = Some(word);
+                        self.nodes[n].keeps_word(word);
                     }
                 }
                 return;
