@@ -1,9 +1,8 @@
 //! Carries out what the agents order, on the simulated machines.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ap_core::agent::{Act, Effect, Failure, FileChange, Input, Lease, Look, Seen, Ticket};
+use ap_core::agent::{Act, Effect, Failure, FileChange, Input, Lease, Ticket};
 use ap_core::exit::Exit;
 use ap_core::message::{Message, Request, Verb};
 use ap_core::mode::{Mode, Role, Service};
@@ -12,10 +11,6 @@ use crate::disk::Written;
 use crate::node::file;
 use crate::twist::Twist;
 use crate::world::{Due, How, World, ms};
-
-/// Longest wait for an answer of systemd, patiently and in passing (`ap-notify`, adapters).
-const DBUS: Duration = Duration::from_secs(5);
-const GLANCE: Duration = Duration::from_secs(1);
 
 /// What comes of an act.
 enum End {
@@ -61,53 +56,6 @@ impl World {
             Effect::Log(text) | Effect::Warn(text) => self.tell(n, || text),
             Effect::Alert { .. } | Effect::KeepPeer(_) | Effect::SaveRelayLogs(_) => {}
         }
-    }
-
-    fn order_look(&mut self, n: usize, at: Duration, what: Look) {
-        let life = self.nodes[n].life;
-        let slow = self.nodes[n].trouble && self.one_in(4);
-        let after = match what {
-            _ if slow => self.between(100, 3000),
-            Look::Gateway if self.gateway_of(n) == ap_core::observed::Gateway::Silent => ms(300),
-            Look::Units { .. } | Look::Api => self.between(1, 8),
-            _ => self.between(0, 2),
-        };
-        let after = after + self.lateness(n);
-        self.later(n, after, Due::Look(life, at, what));
-    }
-
-    /// A look is taken, and told a moment later.
-    pub fn looks(&mut self, n: usize, life: u32, at: Duration, what: Look) {
-        let node = &self.nodes[n];
-        if node.life != life {
-            return;
-        }
-        let mut after = Duration::from_micros(200);
-        let seen = match what {
-            Look::Database => {
-                let status = match (node.db.up, node.db.hangs) {
-                    (false, _) => Err("connection refused".into()),
-                    (_, true) => {
-                        after = node.site.config.database.timeout.get();
-                        Err("timed out".into())
-                    }
-                    _ => Ok(Box::new(node.db.status(self.clients(n)))),
-                };
-                Seen::Database { status, process: node.db.process() }
-            }
-            Look::Gateway => Seen::Gateway(self.gateway_of(n)),
-            Look::Units { patient } if node.deaf => {
-                after = if patient { DBUS } else { GLANCE };
-                Seen::Units { units: Err("no answer from systemd".into()), shutting_down: false }
-            }
-            Look::Units { .. } => Seen::Units { units: Ok(Box::new(node.units())), shutting_down: node.going_down },
-            Look::Vip => Seen::Vip(node.vip),
-            Look::Faults => Seen::Faults(node.faults.clone()),
-            Look::Api if node.api == (true, false) => Seen::Api(Ok(())),
-            Look::Api => Seen::Api(Err("connection refused".into())),
-            Look::Checks => Seen::Checks(BTreeMap::new()),
-        };
-        self.input(n, after, Input::Seen { at, what: seen });
     }
 
     fn order(&mut self, n: usize, ticket: Ticket, act: Act) {
@@ -334,6 +282,12 @@ impl World {
 
 fn failed(why: &str) -> Failure {
     Failure::new(Exit::Unavailable, why)
+}
+
+/// Whether somebody else carries it out, and goes on when `ap-notify` is gone: the server
+/// ends a statement that it has begun, systemd a job (docs/FACTS.md#start-only-queues).
+pub fn is_handed_over(act: &Act) -> bool {
+    matches!(act, Act::Sql { .. }) || is_of_systemd(act)
 }
 
 /// What systemd is asked for. A kill goes past it.

@@ -28,6 +28,8 @@ pub enum What {
     Reboot(usize),
     /// `ap-notify` is killed after so many more effects.
     KillNotify(usize, u32),
+    /// The same, and what server and systemd have begun for it goes on, as late as it would.
+    Orphan(usize, u32),
     /// `ap-notify` is stopped.
     PauseNotify(usize),
     /// `ap-notify` is stopped, and its FIFO is full meanwhile.
@@ -97,7 +99,7 @@ impl World {
             What::Starve(n) => self.nodes[*n].runs() && !self.nodes[*n].starved,
             What::PutBack(n, _) => self.nodes[*n].snapshot.is_none(),
             What::Unusable(n) => !self.nodes[*n].unusable,
-            What::KillNotify(n, _) => self.nodes[*n].listens(),
+            What::KillNotify(n, _) | What::Orphan(n, _) => self.nodes[*n].listens(),
             What::Kill(n, service) | What::Stop(n, service) | What::Restart(n, service) | What::Hang(n, service) => {
                 self.nodes[*n].runs() && self.nodes[*n].up(*service)
             }
@@ -196,6 +198,7 @@ impl World {
             What::Reboot(n) => self.goes_down(n),
             What::PutBack(n, _) => self.keeps_a_snapshot(n),
             What::KillNotify(n, left) => self.nodes[n].kill_in = Some(left),
+            What::Orphan(n, left) => (self.nodes[n].kill_in, self.nodes[n].orphans) = (Some(left), true),
             What::PauseNotify(n) | What::Deluge(n) => {
                 (self.nodes[n].paused, self.nodes[n].full) = (true, matches!(what, What::Deluge(_)));
                 self.later(n, lasts, Due::Resume);

@@ -11,6 +11,7 @@ mod disk;
 mod effects;
 mod faults;
 mod keepalived;
+mod looks;
 mod machine;
 mod mariadb;
 mod network;

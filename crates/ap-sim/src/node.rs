@@ -108,6 +108,8 @@ pub struct Node {
     pub paused: bool,
     /// It is killed after so many more effects.
     pub kill_in: Option<u32>,
+    /// What was handed over goes on without it.
+    pub orphans: bool,
     /// What it tells the peer.
     pub published: Option<Answer>,
     /// What it last heard.
@@ -179,6 +181,7 @@ impl Node {
             life: 0,
             paused: false,
             kill_in: None,
+            orphans: false,
             published: None,
             heard: None,
             held: Vec::new(),
@@ -253,7 +256,7 @@ impl Node {
     pub fn dies(&mut self) {
         self.agent = None;
         self.life += 1;
-        self.kill_in = None;
+        (self.kill_in, self.orphans) = (None, false);
         (self.published, self.heard) = (None, None);
     }
 

@@ -79,6 +79,7 @@ const STRAINS: &[(&str, Kind)] = &[
     ("a_standby_hears_of_going_alone_after_its_clock_stood_still", Kind(2, |_, n| What::Stun(n))),
     ("a_data_directory_is_put_back_while_both_are_off", Kind(2, |rng, n| What::PutBack(n, rng.bool()))),
     ("keepalived_is_not_heard_because_the_fifo_is_full", Kind(2, |_, n| What::Deluge(n))),
+    ("a_statement_of_a_killed_program_lands_late", Kind(2, |rng, n| What::Orphan(n, rng.u32(0..60)))),
     ("the_answers_of_a_promoted_standby_cannot_be_used", Kind(2, |_, n| What::Unusable(n))),
 ];
 

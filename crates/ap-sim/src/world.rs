@@ -16,6 +16,7 @@ use ap_core::message::Message;
 
 use crate::checks::{Broken, Ledger};
 use crate::clients::Writer;
+use crate::effects::is_handed_over;
 use crate::node::{Node, Power};
 use crate::operator::Operator;
 use crate::replication::{Conn, Dump};
@@ -440,8 +441,9 @@ impl World {
             .collect();
         for key in begun {
             let Some((place, due)) = self.queue.remove(&key) else { continue };
-            let after = if self.twisted(Twist::LateOrphans) { key.0.saturating_sub(self.now) } else { ms(0) };
-            if self.rng.bool() {
+            let goes_on = self.nodes[n].orphans && matches!(&due, Due::Act(_, _, act, ..) if is_handed_over(act));
+            let after = if goes_on { key.0.saturating_sub(self.now) } else { ms(0) };
+            if goes_on || self.rng.bool() {
                 self.put(after, place, due);
             }
         }
