@@ -174,6 +174,10 @@ impl World {
             "liveness" if self.nodes.iter().any(|node| node.db.io == Io::Yes && !node.db.semi_sync_replica) => {
                 Some("a_standby_replicates_without_semi_sync")
             }
+            // What waited was told to clients at this very moment, on a node in m.
+            "G2" if self.ledger.last == self.now && (a.mode == Mode::M || b.mode == Mode::M) => {
+                Some("a_database_that_could_not_be_killed_is_stopped_in_m")
+            }
             // Only two words can bring one epoch to two nodes: that of a fenced active, and
             // that of an operator who has it serve all the same.
             "epoch" if set_s(a) || set_s(b) => {

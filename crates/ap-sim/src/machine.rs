@@ -13,6 +13,8 @@ use crate::world::{Due, World, ms};
 const HAND_OVER: Duration = Duration::from_secs(20);
 /// keepalived ends so long after it was asked to (docs/FACTS.md#stop-says-stop).
 const LINGERS: Duration = Duration::from_secs(1);
+/// Longest that something is held up by a starved machine.
+const LONGEST: Duration = Duration::from_secs(10);
 /// Nothing that has little to do gets the processor later than that.
 const LATEST: u64 = 1000;
 
@@ -69,9 +71,9 @@ impl World {
         self.between(0, latest)
     }
 
-    /// How much longer something takes that has more to do.
+    /// How much longer something takes that has more to do, and gives up by itself.
     pub fn drag(&mut self, n: usize, takes: Duration) -> Duration {
-        if self.nodes[n].starved { takes * self.rng.u32(9..100) } else { ms(0) }
+        if self.nodes[n].starved { (takes * self.rng.u32(9..100)).min(LONGEST) } else { ms(0) }
     }
 
     /// systemd shuts it down: the hook of keepalived hands over first, if there is
