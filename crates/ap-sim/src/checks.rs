@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ap_core::agent::Agent;
 use ap_core::answer::Answer;
+use ap_core::mode::Mode;
 use ap_core::state::{Intention, State};
 
 use crate::mariadb::Io;
@@ -199,6 +200,10 @@ impl World {
             // It replicates, and acknowledges nothing.
             "liveness" if self.nodes.iter().any(|node| node.db.io == Io::Yes && !node.db.semi_sync_replica) => {
                 Some("a_standby_replicates_without_semi_sync")
+            }
+            // What waited was told to clients at this very moment, on a node in m.
+            "G2" if self.ledger.last == self.now && (a.mode == Mode::M || b.mode == Mode::M) => {
+                Some("a_database_that_could_not_be_killed_is_stopped_in_m")
             }
             _ => None,
         }

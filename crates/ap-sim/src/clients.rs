@@ -37,7 +37,7 @@ impl World {
         // Where two hold it, the switch sends packets to either.
         let n = holders[self.rng.usize(0..holders.len())];
         let node = &self.nodes[n];
-        if !node.runs() || !node.db.answers() || node.db.read_only || node.db.locked {
+        if !node.runs() || !node.db.answers() || node.is_stuck() || node.db.read_only || node.db.locked {
             return true;
         }
         let key = self.ledger.key();

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use ap_core::agent::{Act, Effect, Failure, FileChange, Input, Lease, Look, Seen, Ticket};
+use ap_core::agent::{Act, Effect, Failure, FileChange, Input, Lease, Ticket};
 use ap_core::exit::Exit;
 use ap_core::message::{Message, Request, Verb};
 use ap_core::mode::{Mode, Role, Service};
 
+use crate::disk::Written;
 use crate::node::file;
 use crate::twist::Twist;
 use crate::world::{Due, How, World, ms};
@@ -33,7 +34,7 @@ impl World {
                 }
                 self.nodes[n].published = Some(*answer);
             }
-            Effect::KeepVrrp(word) => self.nodes[n].word = Some(word),
+            Effect::KeepVrrp(word) => self.nodes[n].keeps_word(word),
             Effect::Begin(_) => {}
             Effect::Act { ticket, act } => self.order(n, ticket, act),
             Effect::Ask { asked, deadline } => self.asks(n, asked, deadline),
@@ -58,51 +59,10 @@ impl World {
         }
     }
 
-    fn order_look(&mut self, n: usize, at: Duration, what: Look) {
-        let life = self.nodes[n].life;
-        let slow = self.nodes[n].trouble && self.one_in(4);
-        let after = match what {
-            _ if slow => self.between(100, 3000),
-            Look::Gateway if self.gateway_of(n) == ap_core::observed::Gateway::Silent => ms(300),
-            Look::Units { .. } | Look::Api => self.between(1, 8),
-            _ => self.between(0, 2),
-        };
-        self.later(n, after, Due::Look(life, at, what));
-    }
-
-    /// A look is taken, and told a moment later.
-    pub fn looks(&mut self, n: usize, life: u32, at: Duration, what: Look) {
-        let node = &self.nodes[n];
-        if node.life != life || (node.deaf && matches!(what, Look::Units { .. })) {
-            return;
-        }
-        let mut after = Duration::from_micros(200);
-        let seen = match what {
-            Look::Database => {
-                let status = match (node.db.up, node.db.hangs) {
-                    (false, _) => Err("connection refused".into()),
-                    (_, true) => {
-                        after = node.site.config.database.timeout.get();
-                        Err("timed out".into())
-                    }
-                    _ => Ok(Box::new(node.db.status(self.clients(n)))),
-                };
-                Seen::Database { status, process: node.db.process() }
-            }
-            Look::Gateway => Seen::Gateway(self.gateway_of(n)),
-            Look::Units { .. } => Seen::Units { units: Ok(Box::new(node.units())), shutting_down: false },
-            Look::Vip => Seen::Vip(node.vip),
-            Look::Faults => Seen::Faults(node.faults.clone()),
-            Look::Api if node.api == (true, false) => Seen::Api(Ok(())),
-            Look::Api => Seen::Api(Err("connection refused".into())),
-            Look::Checks => Seen::Checks(self.verdicts(n)),
-        };
-        self.input(n, after, Input::Seen { at, what: seen });
-    }
-
     fn order(&mut self, n: usize, ticket: Ticket, act: Act) {
         let how = self.fate(n);
-        let takes = self.takes(n, &act, how);
+        let takes = self.takes(n, &act, how) + self.act_takes_on_disk(n, &act);
+        let takes = takes + self.drag(n, takes);
         let free = self.nodes[n].lanes.get(&lane(&act)).copied().unwrap_or_default();
         let begins = free.max(self.now);
         self.nodes[n].lanes.insert(lane(&act), begins + takes);
@@ -156,7 +116,12 @@ impl World {
         if self.nodes[n].deaf && is_of_systemd(&act) {
             return self.later(n, ms(50), Due::Act(life, ticket, act, since, how));
         }
-        let end = if how == How::Fails { End::Failed("it did not work") } else { self.does(n, &act, since) };
+        let end = match self.nodes[n].writes(&act) {
+            _ if how == How::Fails => End::Failed("it did not work"),
+            Written::Waits => End::Again(ms(50)),
+            Written::Refused => End::Failed("the disk does not take it"),
+            Written::Done => self.does(n, &act, since),
+        };
         let result = match end {
             End::Again(after) => return self.later(n, after, Due::Act(life, ticket, act, since, how)),
             End::Done(_) if how == How::HappensAndFails => Err(failed("it did not work")),
@@ -205,6 +170,7 @@ impl World {
             Act::Start { service, .. } if node.unit_files[file(*service)].masked => {
                 return End::Failed("the unit is masked");
             }
+            Act::Start { .. } if node.going_down => return End::Failed("the machine is going down"),
             Act::Start { service, .. } => self.service_runs(n, *service, true, true),
             Act::Stop { service, .. } => self.stops(n, *service),
             Act::UnitFiles(changes) => self.change_files(n, changes),
@@ -223,8 +189,9 @@ impl World {
             return if self.now.saturating_sub(since) < limit { End::Again(ms(50)) } else { End::Failed("timed out") };
         }
         for sql in statements {
-            // It waits for commits under way, and these for an acknowledgement.
-            if sql.text() == "SET GLOBAL read_only=ON" && !self.nodes[n].db.waiting.is_empty() {
+            // It waits for commits under way, and these for an acknowledgement, or for the disk.
+            let commits = !self.nodes[n].db.waiting.is_empty() || self.nodes[n].is_stuck();
+            if sql.text() == "SET GLOBAL read_only=ON" && !self.nodes[n].db.read_only && commits {
                 let waits = self.now.saturating_sub(since) < limit;
                 self.nodes[n].db.locked = waits;
                 return if waits { End::Again(ms(2)) } else { End::Failed("read_only waits for commits under way") };
@@ -286,10 +253,9 @@ impl World {
         let result = if fails {
             Err("no space left".into())
         } else {
-            if lease.is_some() || !self.twisted(Twist::LeaseStays) {
-                self.nodes[n].lease.clone_from(&lease);
-            }
-            Ok(lease)
+            let stays = lease.is_none() && self.twisted(Twist::LeaseStays);
+            let kept = if stays { Ok(()) } else { self.nodes[n].keeps_lease(lease.as_ref()) };
+            kept.map(|()| lease)
         };
         if self.nodes[n].life == life {
             self.input(n, Duration::from_micros(200), Input::LeaseKept(result));
@@ -317,6 +283,12 @@ impl World {
 
 fn failed(why: &str) -> Failure {
     Failure::new(Exit::Unavailable, why)
+}
+
+/// Whether somebody else carries it out, and goes on when `ap-notify` is gone: the server
+/// ends a statement that it has begun, systemd a job (docs/FACTS.md#start-only-queues).
+pub fn is_handed_over(act: &Act) -> bool {
+    matches!(act, Act::Sql { .. }) || is_of_systemd(act)
 }
 
 /// What systemd is asked for. A kill goes past it.

@@ -1,15 +1,13 @@
 //! What goes wrong and what is typed, and what becomes of it.
 
-use std::time::Duration;
-
 use ap_core::message::Verb;
 use ap_core::mode::{Mode, Role, Service};
 use ap_core::observed::Gateway;
 use ap_core::state::Intention;
 
+use crate::disk::Disk;
 use crate::node::{Node, Power, file};
 use crate::schedule::Happening;
-use crate::twist::Twist;
 use crate::world::{Due, World, ms};
 
 /// Something that goes wrong, or is typed.
@@ -19,10 +17,25 @@ pub enum What {
     PowerOff(usize),
     /// The whole machine stands still, its clock runs.
     Freeze(usize),
+    /// The whole machine stands still, its clock too: a virtual machine that is suspended.
+    Stun(usize),
+    /// The machine loses its power at the end, and its data directory is put back to what
+    /// it is now: a snapshot. `true`: `state.toml` as well.
+    PutBack(usize, bool),
+    /// Everything on the machine takes ten to a hundred times as long.
+    Starve(usize),
+    /// The machine is shut down in order, and has no power for so long.
+    Reboot(usize),
     /// `ap-notify` is killed after so many more effects.
     KillNotify(usize, u32),
+    /// The same, and what server and systemd have begun for it goes on, as late as it would.
+    Orphan(usize, u32),
     /// `ap-notify` is stopped.
     PauseNotify(usize),
+    /// `ap-notify` is stopped, and its FIFO is full meanwhile.
+    Deluge(usize),
+    /// keepalived's child is killed, which speaks VRRP; its parent starts it again.
+    KillChild(usize),
     /// A service is killed, keepalived's VIP stays.
     Kill(usize, Service),
     /// A service is stopped by hand.
@@ -39,10 +52,21 @@ pub enum What {
     CutFrom(usize),
     /// Both ways.
     Cut,
+    /// One in three packets from this host to the other is lost, and many are slow.
+    Lossy(usize),
     /// Adverts of this host are dropped, and nothing else.
     Adverts(usize),
+    /// The other host cannot make anything of what this one answers: a line that is cut
+    /// off, a field that it does not know.
+    Unusable(usize),
     /// The gateway does not answer.
     Gateway,
+    /// The gateway does not answer this host.
+    GatewayOf(usize),
+    /// Its disk goes wrong.
+    Disk(usize, Disk),
+    /// There is no room in the run directory.
+    RunFull(usize),
     /// Effects fail, take long, or happen and are reported as failed.
     Trouble(usize),
     /// systemd does not answer.
@@ -71,10 +95,15 @@ impl World {
     /// Whether it may happen now: it is possible, and no documented limit.
     fn may_happen(&self, what: &What) -> bool {
         match what {
-            What::PowerOff(n) => self.nodes[*n].power != Power::Off && !self.is_unheard_of(*n),
-            What::Freeze(n) | What::PauseNotify(n) => self.nodes[*n].listens() && !self.is_unheard_of(*n),
-            What::Nic(n) | What::Isolate(n) => self.nodes[*n].nic && self.nodes[*n].port && !self.is_unheard_of(*n),
-            What::KillNotify(n, _) => self.nodes[*n].listens(),
+            What::PowerOff(n) => self.nodes[*n].power != Power::Off && self.may_fall_silent(*n),
+            What::Freeze(n) | What::PauseNotify(n) | What::Deluge(n) | What::Stun(n) | What::Reboot(n) => {
+                self.nodes[*n].listens() && self.may_fall_silent(*n)
+            }
+            What::Nic(n) | What::Isolate(n) => self.nodes[*n].nic && self.nodes[*n].port && self.may_fall_silent(*n),
+            What::Starve(n) => self.nodes[*n].runs() && !self.nodes[*n].starved,
+            What::PutBack(n, _) => self.nodes[*n].snapshot.is_none(),
+            What::Unusable(n) => !self.nodes[*n].unusable,
+            What::KillNotify(n, _) | What::Orphan(n, _) => self.nodes[*n].listens(),
             What::Kill(n, service) | What::Stop(n, service) | What::Restart(n, service) | What::Hang(n, service) => {
                 self.nodes[*n].runs() && self.nodes[*n].up(*service)
             }
@@ -84,8 +113,13 @@ impl World {
                     && self.nodes.iter().all(|node| node.listens() && node.port && node.nic)
                     && self.have_heard()
             }
-            What::Gateway => self.gateway,
+            What::KillChild(n) => self.nodes[*n].runs() && self.nodes[*n].keepalived.up,
+            What::Gateway => self.gateway == [true; 2],
+            What::GatewayOf(n) => self.gateway[*n],
+            What::Lossy(n) => !self.nodes[*n].lossy,
             What::Adverts(n) => !self.nodes[*n].muted,
+            What::Disk(n, _) => self.nodes[*n].disk == Disk::Well,
+            What::RunFull(n) => !self.nodes[*n].run_full,
             What::Trouble(n) => !self.nodes[*n].trouble,
             What::Lag(n) => !self.nodes[*n].lags,
             What::Deaf(n) => !self.nodes[*n].deaf,
@@ -104,6 +138,17 @@ impl World {
         self.nodes.iter().all(|node| node.heard.is_some())
     }
 
+    /// Whether nobody hears of a host from here on, and no documented limit.
+    pub fn may_fall_silent(&self, n: usize) -> bool {
+        !self.is_unheard_of(n) && !self.has_left_a_stunned_standby(n)
+    }
+
+    /// The documented limit (docs/limits.md): the active of a standby that was paused with
+    /// its clock goes on alone, and dies before the pause ends.
+    fn has_left_a_stunned_standby(&self, n: usize) -> bool {
+        self.nodes[n].state.solo && self.nodes[1 - n].power == Power::Stunned
+    }
+
     /// The documented limits (docs/limits.md): a promoted standby that is frozen, or dies,
     /// before its old active has heard of it and while that one runs on.
     fn is_unheard_of(&self, n: usize) -> bool {
@@ -115,9 +160,14 @@ impl World {
             |other: &Node| other.heard.as_ref().is_some_and(|said| said.promoting || said.epoch > other.state.epoch);
         let s = &other.state;
         let active = s.mode == Mode::Ap && s.role == Role::Active && !s.fenced;
-        // Frozen for longer than a gap it will suspect by itself that the other was promoted.
-        let frozen = self.now.saturating_sub(other.frozen) > other.site.config.pair.gap.get();
-        let runs_on = other.power == Power::On || (other.power == Power::Frozen && !frozen);
+        // Frozen for longer than a gap it will suspect by itself that the other was promoted;
+        // not if its clock stands still as well.
+        let suspects = self.now.saturating_sub(other.still) > other.site.config.pair.gap.get();
+        let runs_on = match other.power {
+            Power::On | Power::Stunned => true,
+            Power::Frozen => !suspects,
+            Power::Off => false,
+        };
         promoted && active && runs_on && !knows(other) && self.gateway_of(1 - n) == Gateway::Answers
     }
 
@@ -149,21 +199,19 @@ impl World {
         self.disturbed = self.now;
         self.outside(lasts, Due::Mend(at));
         match what {
-            What::PowerOff(n) => {
-                let now = self.now;
-                self.nodes[n].loses_power(now);
-                if self.twisted(Twist::ForgetsState) {
-                    self.nodes[n].state = self.nodes[n].state_at_boot.clone();
-                }
-                self.operator.gone(n);
-                self.hangs_up(n);
-            }
-            What::Freeze(n) => (self.nodes[n].power, self.nodes[n].frozen) = (Power::Frozen, self.now),
+            What::PowerOff(n) => self.loses_power(n),
+            What::Freeze(n) => (self.nodes[n].power, self.nodes[n].still) = (Power::Frozen, self.now),
+            What::Stun(n) => self.stuns(n, lasts),
+            What::Starve(n) => self.starves(n),
+            What::Reboot(n) => self.goes_down(n),
+            What::PutBack(n, _) => self.keeps_a_snapshot(n),
             What::KillNotify(n, left) => self.nodes[n].kill_in = Some(left),
-            What::PauseNotify(n) => {
-                self.nodes[n].paused = true;
+            What::Orphan(n, left) => (self.nodes[n].kill_in, self.nodes[n].orphans) = (Some(left), true),
+            What::PauseNotify(n) | What::Deluge(n) => {
+                (self.nodes[n].paused, self.nodes[n].full) = (true, matches!(what, What::Deluge(_)));
                 self.later(n, lasts, Due::Resume);
             }
+            What::KillChild(n) => self.child_is_killed(n),
             What::Kill(n, service) => self.service_runs(n, service, false, false),
             What::Stop(n, service) | What::Restart(n, service) => self.stops(n, service),
             What::Hang(n, Service::Database) => self.nodes[n].db.hangs = true,
@@ -179,8 +227,13 @@ impl World {
             }
             What::CutFrom(n) => self.cut[n] = true,
             What::Cut => self.cut = [true; 2],
-            What::Gateway => self.gateway = false,
+            What::Unusable(n) => self.nodes[n].unusable = true,
+            What::Gateway => self.gateway = [false; 2],
+            What::GatewayOf(n) => self.gateway[n] = false,
+            What::Lossy(n) => self.nodes[n].lossy = true,
             What::Adverts(n) => self.nodes[n].muted = true,
+            What::Disk(n, disk) => self.disk_goes_wrong(n, disk),
+            What::RunFull(n) => self.nodes[n].run_full = true,
             What::Trouble(n) => self.nodes[n].trouble = true,
             What::Lag(n) => self.nodes[n].lags = true,
             What::Deaf(n) => self.nodes[n].deaf = true,
@@ -207,8 +260,11 @@ impl World {
         self.in_force -= 1;
         self.disturbed = self.now;
         match what {
-            What::PowerOff(n) => self.powers_on(n),
-            What::Freeze(n) => self.thaws(n),
+            What::Reboot(n) if self.nodes[n].going_down => return self.outside(ms(500), Due::Mend(at)),
+            What::PowerOff(n) | What::Reboot(n) => self.powers_on(n),
+            What::Starve(n) => self.nodes[n].starved = false,
+            What::Freeze(n) | What::Stun(n) => self.thaws(n),
+            What::PutBack(n, with_state) => self.puts_back(n, with_state),
             What::Hang(n, Service::Database) => self.continues(n),
             What::Hang(n, _) => self.nodes[n].api.1 = false,
             What::Nic(n) => {
@@ -220,8 +276,13 @@ impl World {
                 self.later(n, ms(1), Due::Tracked);
             }
             What::Cut | What::CutFrom(_) => self.cut = [false; 2],
-            What::Gateway => self.gateway = true,
+            What::Unusable(n) => self.nodes[n].unusable = false,
+            What::Gateway => self.gateway = [true; 2],
+            What::GatewayOf(n) => self.gateway[n] = true,
+            What::Lossy(n) => self.nodes[n].lossy = false,
             What::Adverts(n) => self.nodes[n].muted = false,
+            What::Disk(n, _) => self.nodes[n].disk = Disk::Well,
+            What::RunFull(n) => self.nodes[n].run_full = false,
             What::Trouble(n) => self.nodes[n].trouble = false,
             What::Lag(n) => self.nodes[n].lags = false,
             What::Deaf(n) => self.nodes[n].deaf = false,
@@ -235,40 +296,6 @@ impl World {
     fn starts_by_hand(&mut self, n: usize, service: Service) {
         if self.nodes[n].runs() && !self.nodes[n].unit_files[file(service)].masked {
             self.service_runs(n, service, true, true);
-        }
-    }
-
-    fn powers_on(&mut self, n: usize) {
-        if self.nodes[n].power != Power::Off {
-            return;
-        }
-        let now = self.now;
-        self.nodes[n].boots(now);
-        for (from, to, due) in [(2000, 4000, Due::Start), (4000, 7000, Due::Boot), (10, 2000, Due::Check)] {
-            let after = self.between(from, to);
-            self.later(n, after, due);
-        }
-    }
-
-    fn thaws(&mut self, n: usize) {
-        if self.nodes[n].power != Power::Frozen {
-            return;
-        }
-        self.nodes[n].power = Power::On;
-        // Whichever of its processes runs first.
-        let mut held = std::mem::take(&mut self.nodes[n].held);
-        let (mut ours, mut others) = (Vec::new(), Vec::new());
-        for due in held.drain(..) {
-            let list =
-                if matches!(due, Due::Input(..) | Due::Line(_) | Due::Question(..)) { &mut ours } else { &mut others };
-            list.push(due);
-        }
-        let late = self.between(0, 3);
-        for due in ours {
-            self.later(n, late, due);
-        }
-        for due in others {
-            self.later(n, Duration::from_micros(50), due);
         }
     }
 

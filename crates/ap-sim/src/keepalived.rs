@@ -36,6 +36,14 @@ pub struct Keepalived {
     serial: u32,
 }
 
+impl Keepalived {
+    /// Its clock has stood still for so long.
+    pub fn slept(&mut self, by: Duration) {
+        self.down_at += by;
+        self.idle.iter_mut().for_each(|since| *since += by);
+    }
+}
+
 /// The wait for a vanished master; after priority 0 only the skew.
 fn takeover(node: usize, resigned: bool) -> Duration {
     let skew = ADVERT * (256 - u32::from(PRIORITIES[node])) / 256;
@@ -97,7 +105,8 @@ impl World {
                 if before == Some(Vrrp::Master) && word == Vrrp::Fault {
                     self.advertise(n, 0);
                 }
-                self.nodes[n].vip = false;
+                // What it finds on the interface at its start it leaves there.
+                self.nodes[n].vip &= before.is_none();
             }
         }
         if word == Vrrp::Backup {
@@ -110,7 +119,8 @@ impl World {
     pub fn adverts(&mut self, n: usize) {
         self.advertise(n, PRIORITIES[n]);
         let serial = self.nodes[n].keepalived.serial;
-        self.later(n, ADVERT, Due::Adverts(serial));
+        let after = ADVERT + self.lateness(n);
+        self.later(n, after, Due::Adverts(serial));
     }
 
     /// The timer of the adverts.
@@ -122,10 +132,26 @@ impl World {
     }
 
     fn advertise(&mut self, n: usize, priority: u8) {
-        let after = self.latency();
-        if self.passes(n) && !self.nodes[n].muted && !self.lost() {
+        if !self.passes(n) || self.nodes[n].muted || self.lost(n) {
+            return;
+        }
+        // Nothing in an advert tells one that comes twice, or late, from a new one.
+        let copies = if self.one_in(self.loss) { 2 } else { 1 };
+        for _ in 0..copies {
+            let after = self.latency();
             self.later(1 - n, after, Due::Advert(priority));
         }
+    }
+
+    /// The child that speaks VRRP is killed: the parent starts it again at once, and the
+    /// VIP stays (docs/FACTS.md#kill-of-one-process).
+    pub fn child_is_killed(&mut self, n: usize) {
+        let keepalived = &mut self.nodes[n].keepalived;
+        keepalived.said = None;
+        keepalived.serial += 1;
+        self.check(n);
+        let after = self.between(5, 50);
+        self.later(n, after, Due::Tracked);
     }
 
     fn waits_for_master(&mut self, n: usize, resigned: bool) {
@@ -165,13 +191,15 @@ impl World {
     /// The checks run: one bad result is a fault, two good ones end it.
     pub fn check(&mut self, n: usize) {
         let now = self.now;
+        // A check that does not end in time is bad.
+        let late = self.nodes[n].starved && self.one_in(6);
         let node = &mut self.nodes[n];
         let grace = node.site.config.check.writable_grace.get();
         let keepalived = &mut node.keepalived;
         let idle = keepalived.said == Some(Vrrp::Master) && node.db.read_only;
         keepalived.idle = if idle { keepalived.idle.or(Some(now)) } else { None };
         let serves = keepalived.idle.is_none_or(|since| now.saturating_sub(since) < grace);
-        let results = [node.api.0 && !node.api.1, node.db.answers() && serves];
+        let results = [node.api.0 && !node.api.1 && !late, node.db.answers() && serves && !late];
         if !keepalived.up {
             return;
         }
@@ -210,6 +238,9 @@ impl World {
 
     /// Sets or clears a track file; keepalived sees it a moment later.
     pub fn set_fault(&mut self, n: usize, fault: Fault, on: bool) {
+        if self.nodes[n].run_full {
+            return;
+        }
         let faults = &mut self.nodes[n].faults;
         faults.retain(|set| *set != fault);
         if on {

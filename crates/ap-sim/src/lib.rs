@@ -8,9 +8,12 @@
 mod advice;
 mod checks;
 mod clients;
+mod disk;
 mod effects;
 mod faults;
 mod keepalived;
+mod looks;
+mod machine;
 mod mariadb;
 mod network;
 mod node;
@@ -26,6 +29,7 @@ use ap_core::message::Verb;
 use ap_core::mode::{Mode, Role};
 
 pub use checks::Broken;
+pub use disk::Disk;
 pub use faults::What;
 pub use schedule::Happening;
 pub use twist::Twist;

@@ -13,6 +13,7 @@ use ap_core::mode::{Fault, Mode, Role, Service, Vrrp};
 use ap_core::observed::{UnitState, Units};
 use ap_core::state::State;
 
+use crate::disk::Disk;
 use crate::keepalived::Keepalived;
 use crate::mariadb::Server;
 use crate::world::Due;
@@ -29,6 +30,8 @@ pub enum Power {
     On,
     /// Everything stands still but its clock.
     Frozen,
+    /// Its clock stands still as well (docs/FACTS.md#stun-stops-the-clock).
+    Stunned,
     /// It has none.
     Off,
 }
@@ -48,8 +51,14 @@ pub struct Node {
     pub site: Arc<Site>,
     /// Power.
     pub power: Power,
-    /// When it was last frozen.
-    pub frozen: Duration,
+    /// Since when it stands still, or last did.
+    pub still: Duration,
+    /// systemd is shutting it down.
+    pub going_down: bool,
+    /// The request of a hand-over that the shutdown waits for.
+    pub handing_over: Option<String>,
+    /// Whatever runs on it gets the processor late, and seldom.
+    pub starved: bool,
     /// Boots so far.
     pub boots: u32,
     /// When it booted (the world's time), and by how much its clock is fast.
@@ -64,10 +73,16 @@ pub struct Node {
     pub unit_files: [UnitFile; 4],
     /// The data directory.
     pub db: Server,
+    /// What it lies on.
+    pub disk: Disk,
+    /// It was kept once, with `state.toml`, to be put back.
+    pub snapshot: Option<Box<(Server, State)>>,
     event: Option<Brief>,
 
     /// The run directory: gone with the power.
     pub started: bool,
+    /// It has no room: nothing new can be kept there, what is there stays.
+    pub run_full: bool,
     /// Track files that are set.
     pub faults: Vec<Fault>,
     /// keepalived's word, kept for a restart.
@@ -78,6 +93,10 @@ pub struct Node {
     pub same_boot: bool,
     /// Lines nobody has read.
     pub fifo: VecDeque<Message>,
+    /// When the last line gets there.
+    pub written: Duration,
+    /// There is no room for another: it is dropped (docs/FACTS.md#fifo-is-kept).
+    pub full: bool,
     /// The next start of the database truncates.
     pub truncates: bool,
 
@@ -89,6 +108,8 @@ pub struct Node {
     pub paused: bool,
     /// It is killed after so many more effects.
     pub kill_in: Option<u32>,
+    /// What was handed over goes on without it.
+    pub orphans: bool,
     /// What it tells the peer.
     pub published: Option<Answer>,
     /// What it last heard.
@@ -114,8 +135,12 @@ pub struct Node {
     pub nic: bool,
     /// Its cable is in the switch.
     pub port: bool,
+    /// Many of its packets are lost.
+    pub lossy: bool,
     /// Its adverts are dropped on their way.
     pub muted: bool,
+    /// The other host cannot make anything of its answers.
+    pub unusable: bool,
     /// The peer was made unreachable.
     pub unreachable: bool,
     /// The SQL thread is held up.
@@ -128,7 +153,10 @@ impl Node {
         Self {
             site,
             power: Power::On,
-            frozen: Duration::ZERO,
+            still: Duration::ZERO,
+            going_down: false,
+            handing_over: None,
+            starved: false,
             boots: 0,
             booted: Duration::ZERO,
             ppm,
@@ -136,18 +164,24 @@ impl Node {
             state_at_boot: State::fresh(),
             unit_files: [UnitFile::default(); 4],
             db: Server::new(id),
+            disk: Disk::Well,
+            snapshot: None,
             event: None,
             started: false,
+            run_full: false,
             faults: vec![Fault::Db, Fault::Api, Fault::Role],
             word: None,
             lease: None,
             same_boot: false,
             fifo: VecDeque::new(),
+            written: Duration::ZERO,
+            full: false,
             truncates: false,
             agent: None,
             life: 0,
             paused: false,
             kill_in: None,
+            orphans: false,
             published: None,
             heard: None,
             held: Vec::new(),
@@ -160,7 +194,9 @@ impl Node {
             vip: false,
             nic: true,
             port: true,
+            lossy: false,
             muted: false,
+            unusable: false,
             unreachable: false,
             lags: false,
         }
@@ -180,11 +216,12 @@ impl Node {
 
     /// The power goes: what lay in memory and under /run is gone.
     pub fn loses_power(&mut self, now: Duration) {
-        self.power = Power::Off;
+        (self.power, self.going_down, self.handing_over) = (Power::Off, false, None);
         self.db.dies(now);
         self.boots += 1;
         self.dies();
-        self.paused = false;
+        (self.paused, self.full) = (false, false);
+        self.run_full = false;
         self.faults = vec![Fault::Db, Fault::Api, Fault::Role];
         (self.started, self.word, self.lease, self.same_boot) = (false, None, None, false);
         self.fifo.clear();
@@ -202,11 +239,24 @@ impl Node {
         self.state_at_boot = self.state.clone();
     }
 
+    /// It goes on where it stood, and so does its clock, if that stood still as well.
+    pub fn goes_on(&mut self, now: Duration) {
+        if self.power == Power::Stunned {
+            self.booted += now.saturating_sub(self.still);
+        }
+        self.power = Power::On;
+    }
+
+    /// Whether it has power and does nothing.
+    pub fn stands_still(&self) -> bool {
+        matches!(self.power, Power::Frozen | Power::Stunned)
+    }
+
     /// `ap-notify` is gone, with all it knew.
     pub fn dies(&mut self) {
         self.agent = None;
         self.life += 1;
-        self.kill_in = None;
+        (self.kill_in, self.orphans) = (None, false);
         (self.published, self.heard) = (None, None);
     }
 

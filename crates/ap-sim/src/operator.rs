@@ -54,6 +54,7 @@ impl World {
         let Reply::Done { exit, text } = reply else { return };
         self.tell(n, || format!("answers {exit}: {text}"));
         self.disturbed = self.now;
+        self.nodes[n].handing_over.take_if(|of| of == id);
         let operator = &mut self.operator;
         let Some((_, _, verb, _)) = operator.waits.take_if(|(at, of, ..)| *at == n && of == id) else { return };
         if *exit == 0 {

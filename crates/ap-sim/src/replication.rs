@@ -135,7 +135,7 @@ impl World {
         let to = 1 - m;
         let len = self.nodes[m].db.log.len();
         let running = self.nodes[m].runs() && self.nodes[m].db.answers();
-        let after = self.latency();
+        let after = self.latency() + self.disk_takes(m);
         let Some(conn) = &mut self.conns[to] else { return };
         if conn.shipping || conn.next >= len || !running {
             return;
@@ -151,7 +151,7 @@ impl World {
         if self.conns[n].as_ref().is_none_or(|conn| conn.id != id) {
             return;
         }
-        if !self.passes(m) || self.nodes[n].db.hangs {
+        if !self.passes(m) || self.nodes[n].db.hangs || self.nodes[n].is_stuck() {
             return self.later(n, AGAIN, Due::Ship(id, upto));
         }
         if self.nodes[n].db.io != Io::Yes {
@@ -169,7 +169,7 @@ impl World {
             self.kick(n);
         }
         if semi {
-            let after = self.latency();
+            let after = self.latency() + self.disk_takes(n);
             self.later(m, after, Due::Ack(id, upto));
         }
         self.ship(m);
@@ -206,11 +206,12 @@ impl World {
 
     /// The SQL thread applies what is next.
     pub fn applies(&mut self, n: usize) {
+        let stuck = self.nodes[n].is_stuck();
         let db = &mut self.nodes[n].db;
         if !db.sql() || !db.up {
             return;
         }
-        if db.hangs {
+        if db.hangs || stuck {
             return self.later(n, AGAIN, Due::Apply);
         }
         if let Some(trx) = db.apply() {

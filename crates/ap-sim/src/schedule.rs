@@ -7,6 +7,7 @@ use ap_core::message::Verb;
 use ap_core::mode::{Mode, Role, Service};
 use fastrand::Rng;
 
+use crate::disk::Disk;
 use crate::faults::What;
 use crate::operator::set;
 use crate::world::ms;
@@ -56,9 +57,16 @@ const KINDS: &[Kind] = &[
     Kind(4, |_, n| What::CutFrom(n)),
     Kind(4, |_, _| What::Cut),
     Kind(2, |_, _| What::Gateway),
+    Kind(2, |_, n| What::GatewayOf(n)),
+    Kind(2, |_, n| What::Lossy(n)),
+    Kind(2, |_, n| What::KillChild(n)),
     Kind(2, |_, n| What::Adverts(n)),
     Kind(4, |_, n| What::Trouble(n)),
+    Kind(4, |_, n| What::Starve(n)),
+    Kind(4, |_, n| What::Reboot(n)),
     Kind(4, |_, n| What::Lag(n)),
+    Kind(4, |rng, n| What::Disk(n, disk(rng))),
+    Kind(1, |_, n| What::RunFull(n)),
     Kind(2, |_, n| What::Deaf(n)),
     Kind(2, |_, n| What::Replication(n)),
     Kind(2, |_, n| What::Errant(n)),
@@ -69,8 +77,14 @@ const KINDS: &[Kind] = &[
 
 /// What is known to end badly until it is mended, with the story in tests/known that
 /// shows how: only some worlds meet it, so that the others stay sharp.
-const STRAINS: &[(&str, Kind)] =
-    &[("set_s_on_a_thawed_active_whose_standby_was_promoted_and_died", Kind(2, |_, n| What::Blindly(n, set(Mode::S))))];
+const STRAINS: &[(&str, Kind)] = &[
+    ("set_s_on_a_thawed_active_whose_standby_was_promoted_and_died", Kind(2, |_, n| What::Blindly(n, set(Mode::S)))),
+    ("a_standby_hears_of_going_alone_after_its_clock_stood_still", Kind(2, |_, n| What::Stun(n))),
+    ("a_data_directory_is_put_back_while_both_are_off", Kind(2, |rng, n| What::PutBack(n, rng.bool()))),
+    ("keepalived_is_not_heard_because_the_fifo_is_full", Kind(2, |_, n| What::Deluge(n))),
+    ("a_statement_of_a_killed_program_lands_late", Kind(2, |rng, n| What::Orphan(n, rng.u32(0..60)))),
+    ("the_answers_of_a_promoted_standby_cannot_be_used", Kind(2, |_, n| What::Unusable(n))),
+];
 
 /// A schedule: so many faults and commands, a half of them close to another.
 pub fn schedule(seed: u64) -> Vec<Happening> {
@@ -117,6 +131,10 @@ fn what(rng: &mut Rng, strained: bool) -> (What, Option<&'static str>) {
 
 fn service(rng: &mut Rng) -> Service {
     [Service::Database, Service::Api, Service::Keepalived][rng.usize(0..3)]
+}
+
+fn disk(rng: &mut Rng) -> Disk {
+    [Disk::Slow, Disk::Full, Disk::ReadOnly, Disk::Hangs][rng.usize(0..4)]
 }
 
 fn verb(rng: &mut Rng) -> Verb {

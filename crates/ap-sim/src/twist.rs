@@ -17,7 +17,4 @@ pub enum Twist {
     StaysWritable,
     /// `state.toml` is not durable: a power failure brings back what was there at the boot.
     ForgetsState,
-    /// What a killed `ap-notify` had handed on happens as late as it would have: a
-    /// statement that waits for a lock within the server, for instance.
-    LateOrphans,
 }

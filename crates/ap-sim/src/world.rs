@@ -16,6 +16,7 @@ use ap_core::message::Message;
 
 use crate::checks::{Broken, Ledger};
 use crate::clients::Writer;
+use crate::effects::is_handed_over;
 use crate::node::{Node, Power};
 use crate::operator::Operator;
 use crate::replication::{Conn, Dump};
@@ -45,6 +46,12 @@ pub enum Due {
     Start,
     /// `ap-notify` goes on.
     Resume,
+    /// `ap-notify` gets no processor for a while.
+    Starve,
+    /// systemd stops the units, once a hand-over has ended, or at this moment.
+    GoDown(Duration),
+    /// Everything has been stopped.
+    Halt,
     /// The machine has booted far enough for the start unit.
     Boot,
     /// An act is carried out: of this life of the agent, since then, and how it goes.
@@ -89,6 +96,13 @@ pub enum Due {
     Operator,
 }
 
+impl Due {
+    /// Whether it comes over the network.
+    pub fn is_packet(&self) -> bool {
+        matches!(self, Self::Question(..) | Self::Advert(_) | Self::Ship(..) | Self::Ack(..))
+    }
+}
+
 /// How an act goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
@@ -114,8 +128,8 @@ pub struct World {
     pub cut: [bool; 2],
     /// One packet in so many is lost, and one is slow.
     pub loss: u32,
-    /// The gateway answers.
-    pub gateway: bool,
+    /// The gateway answers this host.
+    pub gateway: [bool; 2],
     /// The replica's end of the connection of each host.
     pub conns: [Option<Conn>; 2],
     /// The master's end, by master.
@@ -174,7 +188,7 @@ impl World {
             rng,
             cut: [false; 2],
             loss,
-            gateway: true,
+            gateway: [true; 2],
             conns: [None, None],
             dumps: [None, None],
             connections: 0,
@@ -220,6 +234,21 @@ impl World {
         self.queue.insert((self.now + after, self.queued), (place, due));
     }
 
+    /// Whatever a machine had in hand comes so much later: its timers have stood still.
+    /// What is on its way to it has not.
+    pub fn postpone(&mut self, n: usize, by: Duration) {
+        let of_it = |place: Place| place.is_some_and(|(at, _)| at == n);
+        let timers = self.queue.iter().filter(|(_, (place, due))| of_it(*place) && !due.is_packet());
+        let keys: Vec<(Duration, u64)> = timers.map(|(key, _)| *key).collect();
+        for (at, serial) in keys {
+            let Some((place, mut due)) = self.queue.remove(&(at, serial)) else { continue };
+            if let Due::Act(_, _, _, since, _) = &mut due {
+                *since += by;
+            }
+            self.queue.insert((at + by, serial), (place, due));
+        }
+    }
+
     /// Tells an agent something after a while.
     pub fn input(&mut self, n: usize, after: Duration, input: Input) {
         let life = self.nodes[n].life;
@@ -228,8 +257,12 @@ impl World {
 
     /// A line is written into the FIFO.
     pub fn line(&mut self, n: usize, message: Message) {
-        let after = self.between(0, 2);
-        self.later(n, after, Due::Line(message));
+        let at = (self.now + self.between(0, 2)).max(self.nodes[n].written);
+        // In the order in which they were written (docs/FACTS.md#fifo-order).
+        self.nodes[n].written = at;
+        if !self.nodes[n].full {
+            self.later(n, at - self.now, Due::Line(message));
+        }
     }
 
     /// Whether the story is kept.
@@ -301,7 +334,7 @@ impl World {
             return;
         }
         let ours = matches!(due, Due::Input(..) | Due::Line(_) | Due::Question(..) | Due::Publish(..));
-        if node.power == Power::Frozen || (node.paused && ours) {
+        if node.stands_still() || (node.paused && ours) {
             return node.held.push(due);
         }
         self.happens(n, due);
@@ -325,6 +358,9 @@ impl World {
             Due::Line(line) => self.give(n, Input::Lines(vec![line])),
             Due::Start => self.notify_starts(n),
             Due::Resume => self.resumes(n),
+            Due::Starve => self.starves_notify(n),
+            Due::GoDown(until) => self.stops_units(n, until),
+            Due::Halt => self.halts(n),
             Due::Boot => self.boot_asks(n),
             Due::Act(life, ticket, act, since, how) => self.acts(n, life, ticket, act, since, how),
             Due::Look(life, at, what) => self.looks(n, life, at, what),
@@ -366,7 +402,7 @@ impl World {
             if self.killed_here(n, &effect) {
                 for effect in effects {
                     if let Effect::KeepVrrp(word) = effect {
-                        self.nodes[n].word = Some(word);
+                        self.nodes[n].keeps_word(word);
                     }
                 }
                 return;
@@ -411,8 +447,9 @@ impl World {
             .collect();
         for key in begun {
             let Some((place, due)) = self.queue.remove(&key) else { continue };
-            let after = if self.twisted(Twist::LateOrphans) { key.0.saturating_sub(self.now) } else { ms(0) };
-            if self.rng.bool() {
+            let goes_on = self.nodes[n].orphans && matches!(&due, Due::Act(_, _, act, ..) if is_handed_over(act));
+            let after = if goes_on { key.0.saturating_sub(self.now) } else { ms(0) };
+            if goes_on || self.rng.bool() {
                 self.put(after, place, due);
             }
         }
@@ -448,7 +485,7 @@ impl World {
     }
 
     fn resumes(&mut self, n: usize) {
-        self.nodes[n].paused = false;
+        (self.nodes[n].paused, self.nodes[n].full) = (false, false);
         self.tell(n, || "ap-notify goes on".into());
         self.release(n);
     }

@@ -18,7 +18,7 @@ fn a_database_that_is_not_killed() {
 
 #[test]
 fn a_relay_log_that_is_not_drained() {
-    found(Twist::NoDrain, 100);
+    found(Twist::NoDrain, 400);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Stories that end badly, and why. Each is kept until what causes it is mended.
 
 mod database;
+mod machine;
 mod operator;
 mod program;
 
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use ap_core::message::Verb;
 use ap_core::mode::{Mode, Service};
-use ap_sim::{End, Happening, Story, Twist, What};
+use ap_sim::{Disk, End, Happening, Story, What};
 
 /// Longer than the documented wait for a standby that has vanished (docs/limits.md).
 const WAIT: Duration = Duration::from_secs(8);

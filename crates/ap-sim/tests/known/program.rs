@@ -20,11 +20,10 @@ fn a_statement_of_a_killed_program_lands_late() {
     let happenings = [
         at(2500, 2000, What::Trouble(0)),
         at(3000, 0, What::Kill(1, Service::Database)),
-        at(3400, 0, What::KillNotify(0, 0)),
+        at(3400, 0, What::Orphan(0, 0)),
     ];
     for seed in 0..400 {
-        let story = Story { seed, happenings: happenings.to_vec(), twist: Some(Twist::LateOrphans) };
-        let end = story.run(true);
+        let end = ends(seed, &happenings);
         // Another story of this file.
         let broken = end.broken.filter(|it| it.known.is_none());
         assert!(broken.is_none(), "{}{broken:?}", end.lines);
