@@ -1,0 +1,84 @@
+//! Facts about what a start after SIGKILL makes of commits that waited.
+
+use anyhow::{Result, ensure};
+
+use super::servers::SOON;
+use super::servers::{Server, Servers};
+use super::{Row, row};
+use crate::pair::Pair;
+use crate::wait::{holds, wait_for};
+
+/// In the order of the document.
+pub const ROWS: &[Row] = &[
+    row("recovery-keeps-what-waited", keeps_what_waited),
+    row("recovery-truncates", truncates),
+    row("recovery-truncates-acknowledged", truncates_acknowledged),
+    row("settings-end-with-the-process", settings_end),
+];
+
+/// What has recovery truncate; not there before 10.6.19, 10.11.9 and 11.4.3.
+const TRUNCATE: &str = "--init-rpl-role=SLAVE";
+
+/// Row 2 waits on a master that was cut off.
+fn cut_off(pair: &Pair) -> Result<Servers<'_>> {
+    let servers = Servers::fresh(pair)?;
+    servers.cut()?;
+    servers.master.waiting(2)?;
+    Ok(servers)
+}
+
+fn keeps_what_waited(pair: &Pair) -> Result<String> {
+    let servers = cut_off(pair)?;
+    servers.master.crash("")?;
+    servers.master.alone_has(2, &servers.replica)?;
+    servers.master.says("SELECT @@GLOBAL.gtid_binlog_pos", "0-1-2")?;
+    Ok("row 2 is there, 0-1-2".into())
+}
+
+/// Whether this release can.
+fn can_truncate(server: &Server<'_>) -> Result<bool> {
+    Ok(match server.release()? {
+        release @ 100_600..100_700 => release >= 100_619,
+        release @ 101_100..101_200 => release >= 101_109,
+        release => release >= 110_403,
+    })
+}
+
+fn truncates(pair: &Pair) -> Result<String> {
+    let servers = cut_off(pair)?;
+    if !can_truncate(&servers.master)? {
+        servers.master.kill()?;
+        ensure!(servers.master.start(TRUNCATE).is_err(), "it starts with {TRUNCATE}");
+        return Ok(format!("before the option: does not start with {TRUNCATE}"));
+    }
+    servers.master.crash(TRUNCATE)?;
+    ensure!(!servers.master.has(2)?, "row 2 is there");
+    let said = servers.master.node.run("journalctl -b -u mariadb | grep -o 'Successfully truncated.*'")?;
+    Ok(said.lines().last().unwrap_or_default().to_owned())
+}
+
+fn truncates_acknowledged(pair: &Pair) -> Result<String> {
+    let servers = Servers::fresh(pair)?;
+    if !can_truncate(&servers.master)? {
+        return Ok("before the option".into());
+    }
+    servers.insert(2)?;
+    servers.replica.gets(2)?;
+    servers.master.crash(TRUNCATE)?;
+    let left = servers.master.sql("SELECT COUNT(*) FROM lab.writes")?;
+    ensure!(!servers.master.has(2)?, "row 2 is there");
+    Ok(format!("row 2 is on the replica only, {left} left"))
+}
+
+fn settings_end(pair: &Pair) -> Result<String> {
+    let servers = Servers::fresh(pair)?;
+    let settings = "SELECT CONCAT_WS(' ', IF(@@GLOBAL.read_only, 'ON', 'OFF'), \
+                    IF(@@GLOBAL.rpl_semi_sync_master_enabled, 'ON', 'OFF'))";
+    servers.master.says(settings, "OFF ON")?;
+    servers.master.crash("")?;
+    servers.master.says(settings, "ON OFF")?;
+    wait_for("the replica to be stopped", SOON, || Ok(holds(servers.replica.slave("Slave_IO_Running")? == "Yes")))?;
+    servers.replica.crash("")?;
+    servers.replica.until_slave("Slave_IO_Running", "No")?;
+    Ok("read_only ON, semi-sync OFF, replication stopped".into())
+}
