@@ -7,10 +7,12 @@
 //!   `semi_sync.rs`, `recovery.rs`, `replication.rs` and `accounts.rs`.
 
 mod document;
+mod keepalived;
 mod recovery;
 mod replication;
 mod semi_sync;
 mod servers;
+mod vrrp;
 
 use std::io::{Write, stdout};
 use std::thread::sleep;
@@ -26,6 +28,7 @@ use crate::scenario::{Begin, Counts, Scenario, Setup};
 pub const SCENARIOS: &[Scenario] = &[
     scenario("facts-semi-sync", |pair| run(pair, &[semi_sync::ROWS, recovery::ROWS])).long(),
     scenario("facts-replication", |pair| run(pair, &[replication::ROWS])).long(),
+    scenario("facts-keepalived", |pair| run(pair, &[keepalived::ROWS])).long(),
 ];
 
 /// Two servers with the product's settings, and nothing else of it.

@@ -15,7 +15,7 @@ use super::WHILE;
 use crate::node::Node;
 use crate::pair::Pair;
 use crate::sql::{PASSWORD, SCHEMA, USER};
-use crate::wait::{equals, wait_for};
+use crate::wait::{Seen, equals, wait_for};
 
 /// How long a server gets to do what a fact says.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -308,9 +308,13 @@ impl Server<'_> {
         self.is_gone()
     }
 
-    /// Waits until nothing of it is left.
+    /// Waits until systemd has seen its end: a start before that would do nothing.
     pub fn is_gone(&self) -> Result<()> {
-        wait_for("mariadbd to be gone", SOON, || Ok(equals(self.node.unit_processes(UNIT).len(), &0))).map(drop)
+        wait_for("mariadbd to be gone", SOON, || {
+            let state = self.node.sh("systemctl is-active mariadb", SOON)?.stdout;
+            Ok(if matches!(state.as_str(), "failed" | "inactive") { Seen::Done(()) } else { Seen::Not(state) })
+        })
+        .map(drop)
     }
 
     /// Starts it, with more options on its command line.
