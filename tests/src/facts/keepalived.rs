@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 
-use super::vrrp::{ADVERT, INTERVAL, PRIORITIES, STOP_READER, UNIT, Vrrp, Vrrps};
+use super::vrrp::{ADVERT, INTERVAL, PRIORITIES, STOP_READER, UNIT, Vrrps};
 use super::{Row, lasts, row, stays};
 use crate::faults::Direction;
 use crate::pair::Pair;
@@ -148,7 +148,10 @@ fn stop_says_stop(pair: &Pair) -> Result<String> {
     let begun = vrrps.a.at("true")?;
     let trace = vrrps.a.traced("systemctl stop keepalived")?;
     let (resigned, removed) = resigned_and_removed(&trace)?;
-    let said = trace.iter().position(|line| line.contains(r"\x53\x54\x4f\x50")).context("no STOP")?;
+    let said = trace
+        .iter()
+        .position(|line| line.contains(r"\x53\x54\x4f\x50"))
+        .with_context(|| format!("no STOP in {trace:#?}"))?;
     ensure!(resigned < removed && removed < said, "another order: {trace:#?}");
     let told = vrrps.a.tells("STOP")?;
     let ended = between("the end", told, vrrps.a.at("true")?, (Duration::ZERO, Duration::from_secs(4)))?;
@@ -209,11 +212,12 @@ fn kill_leaves_the_vip(pair: &Pair) -> Result<String> {
 
 fn kill_of_one_process(pair: &Pair) -> Result<String> {
     let vrrps = Vrrps::fresh(pair)?;
-    let a: &Vrrp<'_> = &vrrps.a;
-    a.node.run(&format!("kill -KILL {}", a.child()?))?;
-    a.told_all(&["BACKUP", "MASTER", "BACKUP", "MASTER"])?;
-    ensure!(a.has_vip()?, "the VIP went with the child");
-    a.node.signal_main(UNIT, Signal::SIGKILL)?;
-    a.until_vip(false)?;
-    Ok("child: BACKUP and MASTER again; parent: the VIP is removed".into())
+    vrrps.a.node.run(&format!("kill -KILL {}", vrrps.a.child()?))?;
+    vrrps.b.tells("MASTER")?;
+    vrrps.a.told_all(&["BACKUP", "MASTER", "BACKUP"])?;
+    vrrps.a.until_vip(false)?;
+    vrrps.b.node.signal_main(UNIT, Signal::SIGKILL)?;
+    vrrps.a.tells("MASTER")?;
+    vrrps.b.until_vip(false)?;
+    Ok("child: BACKUP at once, the VIP moved; parent: the VIP moved".into())
 }

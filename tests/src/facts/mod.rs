@@ -6,12 +6,15 @@
 //! - `servers.rs`: a master and its semi-sync replica; the rows about MariaDB are in
 //!   `semi_sync.rs`, `recovery.rs`, `replication.rs` and `accounts.rs`.
 
+mod accounts;
 mod document;
 mod keepalived;
+mod network;
 mod recovery;
 mod replication;
 mod semi_sync;
 mod servers;
+mod systemd;
 mod vrrp;
 
 use std::io::{Write, stdout};
@@ -26,9 +29,10 @@ use crate::scenario::{Begin, Counts, Scenario, Setup};
 
 /// Scenarios of this table.
 pub const SCENARIOS: &[Scenario] = &[
-    scenario("facts-semi-sync", |pair| run(pair, &[semi_sync::ROWS, recovery::ROWS])).long(),
-    scenario("facts-replication", |pair| run(pair, &[replication::ROWS])).long(),
+    scenario("facts-mariadb", |pair| run(pair, &[semi_sync::ROWS, recovery::ROWS])).long(),
+    scenario("facts-replication", |pair| run(pair, &[replication::ROWS, accounts::ROWS])).long(),
     scenario("facts-keepalived", |pair| run(pair, &[keepalived::ROWS])).long(),
+    scenario("facts-systemd", |pair| run(pair, &[systemd::ROWS, network::ROWS])),
 ];
 
 /// Two servers with the product's settings, and nothing else of it.
