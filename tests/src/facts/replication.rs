@@ -28,6 +28,7 @@ pub const ROWS: &[Row] = &[
     row("stop-io-dials-a-vanished-master", stop_io_dials),
     row("stop-io-with-unreachable-route", stop_io_with_unreachable_route),
     row("dump-thread-outlives-its-replica", dump_thread_outlives),
+    row("dump-thread-notices-late", dump_thread_notices_late),
     row("maintenance-is-logged", maintenance_is_logged),
     row("memory-table-truncates-itself", memory_table),
     row("locks-hold-the-sql-thread", locks_hold),
@@ -223,6 +224,17 @@ fn dump_thread_outlives(pair: &Pair) -> Result<String> {
     stays("one client", || Ok(servers.master.status("Rpl_semi_sync_master_clients")? == "1"))?;
     servers.master.waiting(2)?.waits()?;
     Ok("still counted, and a commit waits".into())
+}
+
+fn dump_thread_notices_late(pair: &Pair) -> Result<String> {
+    let servers = Servers::fresh(pair)?;
+    let begun = Instant::now();
+    servers.replica.kill()?;
+    stays("one client", || Ok(servers.master.status("Rpl_semi_sync_master_clients")? == "1"))?;
+    servers.master.until("Rpl_semi_sync_master_clients", "0")?;
+    let took = begun.elapsed();
+    lasts("noticing", took, Duration::from_millis(900), Duration::from_millis(3500))?;
+    Ok(format!("heartbeat 1 s: counted for {took:.1?}"))
 }
 
 fn maintenance_is_logged(pair: &Pair) -> Result<String> {

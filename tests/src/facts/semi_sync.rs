@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use nix::sys::signal::Signal;
 
-use super::servers::{Server, Servers, UNIT};
+use super::servers::{Server, Servers, Third, UNIT};
 use super::{Row, WHILE, lasts, row, stays};
 use crate::pair::Pair;
 use crate::sql::USER;
@@ -24,6 +24,7 @@ pub const ROWS: &[Row] = &[
     row("semi-sync-kill-connection-commits", kill_connection),
     row("semi-sync-kill-query-says-ok", kill_query),
     row("semi-sync-shutdown-commits", shutdown),
+    row("semi-sync-second-replica-releases", second_replica_releases),
     row("semi-sync-clients-count", clients_count),
     row("semi-sync-on-while-behind", on_while_behind),
     row("semi-sync-appliers-wait", appliers_wait),
@@ -179,6 +180,18 @@ fn ends_gracefully(pair: &Pair, end: impl Fn(&Server<'_>) -> Result<()>) -> Resu
     servers.master.start("")?;
     servers.master.alone_has(2, &servers.replica)?;
     Ok(told.err().unwrap_or_else(|| "OK".into()))
+}
+
+fn second_replica_releases(pair: &Pair) -> Result<String> {
+    let servers = Servers::fresh(pair)?;
+    let third = Third::follow(&servers.master)?;
+    servers.master.until("Rpl_semi_sync_master_clients", "2")?;
+    servers.cut()?;
+    let took = servers.insert(2)?;
+    stays("row 2 is not on the replica", || Ok(!servers.replica.has(2)?))?;
+    servers.master.says_status("Rpl_semi_sync_master_clients", "2")?;
+    drop(third);
+    Ok(format!("OK after {took:.0?} with packets to the replica dropped, clients 2"))
 }
 
 fn clients_count(pair: &Pair) -> Result<String> {

@@ -46,8 +46,8 @@ pub fn install(pair: &Pair) -> Result<()> {
              {REPLICATION}@'%' IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON *.* TO {OPERATOR}@'%'; \
              GRANT REPLICATION SLAVE ON *.* TO {REPLICATION}@'%'"
         ))
-    })
-    .map(drop)
+    })?;
+    Third::install(&pair.a)
 }
 
 /// A master and its replica.
@@ -89,9 +89,9 @@ impl<'a> Servers<'a> {
         self.master.until("Rpl_semi_sync_master_status", "ON")
     }
 
-    /// A commit on the master that is acknowledged.
-    pub fn insert(&self, key: u32) -> Result<()> {
-        self.master.commit(key)?.is_told_ok().map(drop)
+    /// A commit on the master that is acknowledged; returns how long that took.
+    pub fn insert(&self, key: u32) -> Result<Duration> {
+        self.master.commit(key)?.is_told_ok()
     }
 
     /// Received by the replica and not applied: its SQL thread is stopped.
@@ -135,7 +135,10 @@ impl Server<'_> {
         self.sql(&format!(
             "SET GLOBAL rpl_semi_sync_master_enabled=OFF, GLOBAL read_only=ON; KILL USER {USER}; KILL USER {OPERATOR}"
         ))?;
-        self.run(&product::stop_replication()).map(drop)
+        self.run(&product::stop_replication())?;
+        // One of a replica that is gone would stay.
+        let dumps = "SELECT CONCAT('KILL ', id, ';') FROM information_schema.processlist WHERE command='Binlog Dump'";
+        self.node.run(&format!("mariadb -N -B -e \"{dumps}\" | mariadb -f")).map(drop)
     }
 
     /// An empty history, and the settings of the option file.
@@ -371,5 +374,44 @@ impl Pending {
             Err(RecvTimeoutError::Timeout) => Ok(()),
             other => bail!("the client is told {other:?}"),
         }
+    }
+}
+
+/// A third server, beside the master on its node, which receives and acknowledges.
+pub struct Third<'a> {
+    node: &'a Node,
+}
+
+impl<'a> Third<'a> {
+    const OPTIONS: &'static str = "--no-defaults --user=mysql --datadir=/var/lib/third";
+
+    fn install(node: &Node) -> Result<()> {
+        node.run(&format!("mariadb-install-db {} --skip-test-db", Self::OPTIONS)).map(drop)
+    }
+
+    /// Starts it as a replica of `master`.
+    pub fn follow(master: &Server<'a>) -> Result<Self> {
+        let third = Self { node: master.node };
+        third.node.run(&format!(
+            "systemd-run --quiet --unit=facts-third mariadbd {} --socket=/var/lib/third/socket --port=3307 \
+             --pid-file=/var/lib/third/pid --server-id=3 --skip-slave-start",
+            Self::OPTIONS
+        ))?;
+        let follow = format!(
+            "SET GLOBAL rpl_semi_sync_slave_enabled=ON; CHANGE MASTER TO MASTER_HOST='{}', \
+             MASTER_USER='{REPLICATION}', MASTER_PASSWORD='{PASSWORD}', MASTER_USE_GTID=slave_pos; \
+             START SLAVE IO_THREAD",
+            third.node.address()
+        );
+        let ask = format!("mariadb --socket=/var/lib/third/socket -e \"{follow}\"");
+        wait_for("the third server", SOON, || Ok(Seen::Done(third.node.run(&ask)?)))?;
+        Ok(third)
+    }
+}
+
+impl Drop for Third<'_> {
+    fn drop(&mut self) {
+        // Thrown away with the node, if not now.
+        let _ = self.node.run("systemctl kill -s KILL facts-third; systemctl reset-failed");
     }
 }
