@@ -1,22 +1,23 @@
 //! Facts about what a start after SIGKILL makes of commits that waited.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use ap_db::Release;
 
-use super::servers::SOON;
-use super::servers::{Server, Servers};
+use super::servers::{SOON, Server, Servers};
 use super::{Row, row};
 use crate::pair::Pair;
-use crate::wait::{holds, wait_for};
+use crate::wait::{equals, wait_for};
 
 /// In the order of the document.
 pub const ROWS: &[Row] = &[
     row("recovery-keeps-what-waited", keeps_what_waited),
     row("recovery-truncates", truncates),
     row("recovery-truncates-acknowledged", truncates_acknowledged),
+    row("recovery-refuses-ddl", refuses_ddl),
     row("settings-end-with-the-process", settings_end),
 ];
 
-/// What has recovery truncate, from 10.6.19, 10.11.9 and 11.4.3 on.
+/// What has recovery truncate.
 const TRUNCATE: &str = "--init-rpl-role=SLAVE";
 
 /// Row 2 waits on a master that was cut off.
@@ -35,13 +36,10 @@ fn keeps_what_waited(pair: &Pair) -> Result<String> {
     Ok("row 2 is there, 0-1-2".into())
 }
 
-/// Whether this release can.
+/// Whether this release can, as the product knows it.
 fn can_truncate(server: &Server<'_>) -> Result<bool> {
-    Ok(match server.release()? {
-        release @ 100_600..100_700 => release >= 100_619,
-        release @ 101_100..101_200 => release >= 101_109,
-        release => release >= 110_403,
-    })
+    let release = Release::find(&server.sql("SELECT VERSION()")?).context("no release")?;
+    Ok(release.takes_back())
 }
 
 fn truncates(pair: &Pair) -> Result<String> {
@@ -74,6 +72,24 @@ fn truncates_acknowledged(pair: &Pair) -> Result<String> {
     bail!("what was acknowledged was there each time")
 }
 
+fn refuses_ddl(pair: &Pair) -> Result<String> {
+    let servers = cut_off(pair)?;
+    let master = &servers.master;
+    if !can_truncate(master)? {
+        return Ok("an older release".into());
+    }
+    master.order("CREATE TABLE lab.later (k INT)")?;
+    wait_for("the statement in the binary log", SOON, || {
+        Ok(equals(master.sql("SELECT @@GLOBAL.gtid_binlog_pos")?.as_str(), &"0-1-3"))
+    })?;
+    master.kill()?;
+    ensure!(master.start(TRUNCATE).is_err(), "it starts");
+    let said = master.node.run("journalctl -b -u mariadb | grep -o 'Cannot trun.*'")?;
+    master.start("")?;
+    master.alone_has(2, &servers.replica)?;
+    Ok(said.lines().last().unwrap_or_default().to_owned())
+}
+
 fn settings_end(pair: &Pair) -> Result<String> {
     let servers = Servers::fresh(pair)?;
     let settings = "SELECT CONCAT_WS(' ', IF(@@GLOBAL.read_only, 'ON', 'OFF'), \
@@ -81,7 +97,6 @@ fn settings_end(pair: &Pair) -> Result<String> {
     servers.master.says(settings, "OFF ON")?;
     servers.master.crash("")?;
     servers.master.says(settings, "ON OFF")?;
-    wait_for("the replica to be stopped", SOON, || Ok(holds(servers.replica.slave("Slave_IO_Running")? == "Yes")))?;
     servers.replica.crash("")?;
     servers.replica.until_slave("Slave_IO_Running", "No")?;
     Ok("read_only ON, semi-sync OFF, replication stopped".into())
