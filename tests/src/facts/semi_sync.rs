@@ -232,10 +232,11 @@ fn appliers_wait(pair: &Pair) -> Result<String> {
 
 fn reconnect_acknowledges_nothing(pair: &Pair) -> Result<String> {
     let servers = Servers::fresh(pair)?;
-    servers.replica.restart_io("OFF")?;
+    servers.drop_acknowledgements()?;
     let commit = servers.master.waiting(2)?;
     servers.replica.gets(2)?;
-    servers.replica.restart_io("ON")?;
+    servers.master.kill_dump_threads()?;
+    servers.heal()?;
     servers.connected()?;
     commit.waits()?;
     servers.insert(3)?;

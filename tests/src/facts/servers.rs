@@ -112,7 +112,15 @@ impl<'a> Servers<'a> {
         Ok(())
     }
 
-    /// Lets them through again.
+    /// Drops what the replica says, but not that it has received: packets longer than
+    /// bare ones of TCP.
+    pub fn drop_acknowledgements(&self) -> Result<()> {
+        let master = self.master.node.address();
+        let rule = format!("OUTPUT -p tcp -d {master} --dport 3306 -m length --length 53: -j DROP");
+        self.replica.node.run(&format!("iptables -w -I {rule}")).map(drop)
+    }
+
+    /// Lets all through again.
     pub fn heal(&self) -> Result<()> {
         self.replica.flush()
     }
@@ -136,7 +144,11 @@ impl Server<'_> {
             "SET GLOBAL rpl_semi_sync_master_enabled=OFF, GLOBAL read_only=ON; KILL USER {USER}; KILL USER {OPERATOR}"
         ))?;
         self.run(&product::stop_replication())?;
-        // One of a replica that is gone would stay.
+        self.kill_dump_threads()
+    }
+
+    /// Ends what sends to replicas; one of a replica that is gone would stay.
+    pub fn kill_dump_threads(&self) -> Result<()> {
         let dumps = "SELECT CONCAT('KILL ', id, ';') FROM information_schema.processlist WHERE command='Binlog Dump'";
         self.node.run(&format!("mariadb -N -B -e \"{dumps}\" | mariadb -f")).map(drop)
     }
