@@ -3,8 +3,8 @@
 //!
 //! - `document.rs`: what `docs/FACTS.md` says, and what holds between it, this table and
 //!   the code that cites it.
-//! - `servers.rs`: a master and its semi-sync replica; the rows about MariaDB are in
-//!   `semi_sync.rs`, `recovery.rs`, `replication.rs` and `accounts.rs`.
+//! - `servers.rs`, `third.rs`: a master, its semi-sync replica and one more; the rows
+//!   about MariaDB are in `semi_sync.rs`, `recovery.rs`, `replication.rs`, `accounts.rs`.
 //! - `vrrp.rs`: a pair of keepalived; its rows are in `keepalived.rs`.
 //! - `systemd.rs`, `network.rs`: rows about what is around them.
 
@@ -17,6 +17,7 @@ mod replication;
 mod semi_sync;
 mod servers;
 mod systemd;
+mod third;
 mod vrrp;
 
 use std::io::{Write, stdout};

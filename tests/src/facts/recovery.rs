@@ -51,6 +51,7 @@ fn truncates(pair: &Pair) -> Result<String> {
     }
     servers.master.crash(TRUNCATE)?;
     ensure!(!servers.master.has(2)?, "row 2 is there");
+    ensure!(servers.master.has(1)?, "row 1 is gone as well");
     let said = servers.master.node.run("journalctl -b -u mariadb | grep -o 'Successfully truncated.*'")?;
     Ok(said.lines().last().unwrap_or_default().to_owned())
 }

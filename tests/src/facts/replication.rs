@@ -34,6 +34,7 @@ pub const ROWS: &[Row] = &[
     row("locks-hold-the-sql-thread", locks_hold),
     row("vanished-peer-is-noticed-late", vanished_peer),
     row("killed-process-closes-its-connections", killed_process),
+    row("io-thread-dials-each-second", io_dials_each_second),
 ];
 
 /// Position of the last transaction in the binary log.
@@ -134,7 +135,7 @@ fn failed_over(pair: &Pair) -> Result<Servers<'_>> {
 fn old_active_joins(pair: &Pair) -> Result<String> {
     let servers = failed_over(pair)?;
     servers.master.sql("SET GLOBAL rpl_semi_sync_master_enabled=OFF")?;
-    servers.master.follow_from(&servers.replica, "current_pos")?;
+    servers.master.follow_from_current_pos(&servers.replica)?;
     servers.master.gets(2)?;
     servers.master.until_slave("Slave_SQL_Running", "Yes")?;
     servers.master.says(BINLOG_POS, "0-2-2")?;
@@ -296,4 +297,15 @@ fn killed_process(pair: &Pair) -> Result<String> {
     servers.replica.until_slave("Slave_IO_Running", "Connecting")?;
     lasts("noticing", begun.elapsed(), Duration::ZERO, WHILE)?;
     Ok(format!("{:.0?}", begun.elapsed()))
+}
+
+fn io_dials_each_second(pair: &Pair) -> Result<String> {
+    let servers = Servers::fresh(pair)?;
+    servers.master.kill()?;
+    servers.replica.until_slave("Slave_IO_Running", "Connecting")?;
+    servers.master.start("")?;
+    let begun = Instant::now();
+    servers.replica.until_slave("Slave_IO_Running", "Yes")?;
+    lasts("dialling", begun.elapsed(), Duration::ZERO, Duration::from_millis(1500))?;
+    Ok(format!("Yes {:.1?} after the master was back", begun.elapsed()))
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use nix::sys::signal::Signal;
 
-use super::servers::{Server, Servers, Third, UNIT};
+use super::servers::{Server, Servers, UNIT};
+use super::third::Third;
 use super::{Row, WHILE, lasts, row, stays};
 use crate::pair::Pair;
 use crate::sql::USER;
@@ -248,7 +249,7 @@ fn replica_from_io_start(pair: &Pair) -> Result<String> {
     let servers = Servers::fresh(pair)?;
     servers.replica.sql("SET GLOBAL rpl_semi_sync_slave_enabled=OFF")?;
     servers.insert(2)?;
-    servers.replica.restart_io("OFF")?;
+    servers.replica.sql("STOP SLAVE IO_THREAD; START SLAVE IO_THREAD")?;
     servers.master.until("Rpl_semi_sync_master_clients", "0")?;
     servers.replica.sql("SET GLOBAL rpl_semi_sync_slave_enabled=ON")?;
     let commit = servers.master.waiting(3)?;

@@ -11,7 +11,7 @@ use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder};
 use nix::sys::signal::Signal;
 
-use super::WHILE;
+use super::{WHILE, third};
 use crate::node::Node;
 use crate::pair::Pair;
 use crate::sql::{PASSWORD, SCHEMA, USER};
@@ -30,7 +30,7 @@ const WAITS: &str = "Waiting for semi-sync ACK from slave";
 /// Account that may do everything, from anywhere.
 pub const OPERATOR: &str = "operator";
 /// Account of replication.
-const REPLICATION: &str = "repl";
+pub const REPLICATION: &str = "repl";
 
 /// Settings and accounts on both nodes, each a server by itself.
 pub fn install(pair: &Pair) -> Result<()> {
@@ -47,7 +47,7 @@ pub fn install(pair: &Pair) -> Result<()> {
              GRANT REPLICATION SLAVE ON *.* TO {REPLICATION}@'%'"
         ))
     })?;
-    Third::install(&pair.a)
+    third::install(&pair.a)
 }
 
 /// A master and its replica.
@@ -186,12 +186,12 @@ impl Server<'_> {
         self.run(&product::start_replication()).map(drop)
     }
 
-    /// Becomes a replica of `master` and starts, from a position by its name.
-    pub fn follow_from(&self, master: &Server<'_>, position: &str) -> Result<()> {
+    /// The same from `current_pos`, in MariaDB's words.
+    pub fn follow_from_current_pos(&self, master: &Server<'_>) -> Result<()> {
         let address = master.node.address();
         self.sql(&format!(
             "CHANGE MASTER TO MASTER_HOST='{address}', MASTER_USER='{REPLICATION}', MASTER_PASSWORD='{PASSWORD}', \
-             MASTER_USE_GTID={position}; START SLAVE"
+             MASTER_USE_GTID=current_pos; START SLAVE"
         ))
         .map(drop)
     }
@@ -278,13 +278,6 @@ impl Server<'_> {
     pub fn until_state(&self, pending: &Pending, state: &str) -> Result<()> {
         let query = format!("SELECT state FROM information_schema.processlist WHERE id={}", pending.id);
         wait_for("the client's state", SOON, || Ok(equals(self.sql(&query)?.as_str(), &state))).map(drop)
-    }
-
-    /// Starts its IO thread anew, acknowledging (ON) or not (OFF).
-    pub fn restart_io(&self, acknowledging: &str) -> Result<()> {
-        let set = format!("SET GLOBAL rpl_semi_sync_slave_enabled={acknowledging}");
-        self.sql(&format!("STOP SLAVE IO_THREAD; {set}; START SLAVE IO_THREAD"))?;
-        self.until_slave("Slave_IO_Running", "Yes")
     }
 
     /// An operator with every right who has begun something.
@@ -386,44 +379,5 @@ impl Pending {
             Err(RecvTimeoutError::Timeout) => Ok(()),
             other => bail!("the client is told {other:?}"),
         }
-    }
-}
-
-/// A third server, beside the master on its node, which receives and acknowledges.
-pub struct Third<'a> {
-    node: &'a Node,
-}
-
-impl<'a> Third<'a> {
-    const OPTIONS: &'static str = "--no-defaults --user=mysql --datadir=/var/lib/third";
-
-    fn install(node: &Node) -> Result<()> {
-        node.run(&format!("mariadb-install-db {} --skip-test-db", Self::OPTIONS)).map(drop)
-    }
-
-    /// Starts it as a replica of `master`.
-    pub fn follow(master: &Server<'a>) -> Result<Self> {
-        let third = Self { node: master.node };
-        third.node.run(&format!(
-            "systemd-run --quiet --unit=facts-third mariadbd {} --socket=/var/lib/third/socket --port=3307 \
-             --pid-file=/var/lib/third/pid --server-id=3 --skip-slave-start",
-            Self::OPTIONS
-        ))?;
-        let follow = format!(
-            "SET GLOBAL rpl_semi_sync_slave_enabled=ON; CHANGE MASTER TO MASTER_HOST='{}', \
-             MASTER_USER='{REPLICATION}', MASTER_PASSWORD='{PASSWORD}', MASTER_USE_GTID=slave_pos; \
-             START SLAVE IO_THREAD",
-            third.node.address()
-        );
-        let ask = format!("mariadb --socket=/var/lib/third/socket -e \"{follow}\"");
-        wait_for("the third server", SOON, || Ok(Seen::Done(third.node.run(&ask)?)))?;
-        Ok(third)
-    }
-}
-
-impl Drop for Third<'_> {
-    fn drop(&mut self) {
-        // Thrown away with the node, if not now.
-        let _ = self.node.run("systemctl kill -s KILL facts-third; systemctl reset-failed");
     }
 }
