@@ -79,9 +79,10 @@ mod tests {
 
     #[test]
     fn what_the_simulator_relies_on_is_run() {
-        let rows = rows();
+        let beyond = facts().filter(|fact| fact.1.contains("*Beyond the lab: ")).map(|fact| fact.0);
+        let known: Vec<_> = rows().into_iter().chain(beyond).collect();
         for (file, anchor) in cited(&root("crates/ap-sim/src")) {
-            assert!(rows.contains(&anchor.as_str()), "{} cites {anchor}, of which there is no row", file.display());
+            assert!(known.contains(&anchor.as_str()), "{} cites {anchor}, of which there is no row", file.display());
         }
     }
 

@@ -1,4 +1,4 @@
-//! Facts about what a start after SIGKILL makes of commits that waited.
+//! Facts about what a start after SIGKILL makes of commits that waited, and about disks.
 
 use anyhow::{Context, Result, bail, ensure};
 use ap_db::Release;
@@ -15,6 +15,7 @@ pub const ROWS: &[Row] = &[
     row("recovery-truncates-acknowledged", truncates_acknowledged),
     row("recovery-refuses-ddl", refuses_ddl),
     row("settings-end-with-the-process", settings_end),
+    row("full-disk-stops-commits", full_disk),
 ];
 
 /// What has recovery truncate.
@@ -101,4 +102,19 @@ fn settings_end(pair: &Pair) -> Result<String> {
     servers.replica.crash("")?;
     servers.replica.until_slave("Slave_IO_Running", "No")?;
     Ok("read_only ON, semi-sync OFF, replication stopped".into())
+}
+
+fn full_disk(pair: &Pair) -> Result<String> {
+    let servers = Servers::fresh(pair)?;
+    let master = &servers.master;
+    master.sql("INSERT INTO lab.writes SELECT seq, 1 FROM lab.seq_2_to_5000")?;
+    master.node.fill_disk()?;
+    let update = master.order("UPDATE lab.writes SET writer=2")?;
+    let waits = update.waits();
+    let said = master.node.run("journalctl -b -u mariadb | grep -o 'Disk is full.*'");
+    master.node.free_disk()?;
+    // It looks for room once a minute.
+    master.crash("")?;
+    waits?;
+    Ok(said?.lines().last().unwrap_or_default().to_owned())
 }

@@ -7,8 +7,9 @@ use mysql::prelude::Queryable;
 
 use super::servers::{OPERATOR, SOON, Server, Servers, UNIT};
 use super::{Row, WHILE, lasts, row, stays};
+use crate::options::CLIENT;
 use crate::pair::Pair;
-use crate::wait::{equals, wait_for};
+use crate::wait::{Seen, equals, wait_for};
 
 /// In the order of the document.
 pub const ROWS: &[Row] = &[
@@ -29,9 +30,11 @@ pub const ROWS: &[Row] = &[
     row("stop-io-with-unreachable-route", stop_io_with_unreachable_route),
     row("dump-thread-outlives-its-replica", dump_thread_outlives),
     row("dump-thread-notices-late", dump_thread_notices_late),
+    row("large-transaction-keeps-the-position", large_transaction),
     row("maintenance-is-logged", maintenance_is_logged),
     row("memory-table-truncates-itself", memory_table),
     row("locks-hold-the-sql-thread", locks_hold),
+    row("open-transactions-outlive-the-vip", open_transactions_outlive),
     row("vanished-peer-is-noticed-late", vanished_peer),
     row("killed-process-closes-its-connections", killed_process),
     row("io-thread-dials-each-second", io_dials_each_second),
@@ -241,6 +244,23 @@ fn dump_thread_notices_late(pair: &Pair) -> Result<String> {
     Ok(format!("heartbeat 1 s: counted for {took:.1?}"))
 }
 
+fn large_transaction(pair: &Pair) -> Result<String> {
+    let servers = Servers::fresh(pair)?;
+    let (master, replica) = (&servers.master, &servers.replica);
+    master.sql("CREATE TABLE lab.large (x LONGBLOB)")?;
+    servers.replica.until_slave("Gtid_IO_Pos", "0-1-2")?;
+    let before = replica.slave("Read_Master_Log_Pos")?;
+    let insert = master.order("INSERT INTO lab.large SELECT REPEAT('x', 1000000) FROM lab.seq_1_to_200")?;
+    let (at, _) = wait_for("a part of it", SOON, || {
+        let all = [replica.slave("Read_Master_Log_Pos")?, replica.slave("Gtid_IO_Pos")?];
+        Ok(if all[0] != before { Seen::Done(all) } else { Seen::Not(all[0].clone()) })
+    })?;
+    ensure!(at[1] == "0-1-2", "received whole at once: {at:?}");
+    insert.is_told_ok()?;
+    replica.until_slave("Gtid_IO_Pos", "0-1-3")?;
+    Ok(format!("0-1-2 while the position in the log went from {before} to {}", at[0]))
+}
+
 fn maintenance_is_logged(pair: &Pair) -> Result<String> {
     let servers = Servers::fresh(pair)?;
     servers.replica.sql("FLUSH TABLES")?;
@@ -278,6 +298,21 @@ fn locks_hold(pair: &Pair) -> Result<String> {
         servers.replica.gets(key)?;
     }
     Ok("a global lock and a row lock each held it".into())
+}
+
+fn open_transactions_outlive(pair: &Pair) -> Result<String> {
+    let servers = Servers::fresh(pair)?;
+    // Of an account that may, on a server that is read-only by now.
+    let mut client = servers.replica.client(OPERATOR)?;
+    client.query_drop("BEGIN")?;
+    client.query_drop("SELECT * FROM lab.writes WHERE k > 1 FOR UPDATE")?;
+    servers.replica.node.run(&format!("iptables -w -I INPUT -s {CLIENT} -j DROP"))?;
+    drop(client);
+    servers.insert(2)?;
+    stays("row 2 is not applied", || Ok(!servers.replica.has(2)?))?;
+    servers.replica.sql(&format!("KILL USER {OPERATOR}"))?;
+    servers.replica.gets(2)?;
+    Ok("a client that nobody heard of again held the applier until it was ended".into())
 }
 
 fn vanished_peer(pair: &Pair) -> Result<String> {
