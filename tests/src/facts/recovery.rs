@@ -107,8 +107,9 @@ fn settings_end(pair: &Pair) -> Result<String> {
 fn full_disk(pair: &Pair) -> Result<String> {
     let servers = Servers::fresh(pair)?;
     let master = &servers.master;
-    master.sql("INSERT INTO lab.writes SELECT seq, 1 FROM lab.seq_2_to_5000")?;
+    master.sql("INSERT INTO lab.writes SELECT seq, 1 FROM lab.seq_2_to_800")?;
     master.node.fill_disk()?;
+    // More than a page that may have room, less than `binlog_cache_size`.
     let update = master.order("UPDATE lab.writes SET writer=2")?;
     let waits = update.waits();
     let said = master.node.run("journalctl -b -u mariadb | grep -o 'Disk is full.*'");
