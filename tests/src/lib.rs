@@ -10,6 +10,7 @@ pub mod command;
 pub mod demo;
 pub mod evidence;
 pub mod expect;
+pub mod facts;
 pub mod failover;
 pub mod faults;
 pub mod history;

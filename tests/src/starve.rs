@@ -9,7 +9,7 @@ use crate::bench::calm;
 use crate::faults::Load;
 use crate::node::Node;
 
-/// Busy loops on the host, beside both nodes; what stress-ng was used with in facts.
+/// Busy loops on the host, beside both nodes, as in docs/FACTS.md#adverts-under-load.
 const LOOPS: usize = 6;
 /// What runs in each node: a busy loop, programs without end, and files written and
 /// flushed without end, as a backup job gone wild does.

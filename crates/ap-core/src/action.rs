@@ -11,7 +11,7 @@ use crate::state::{Intention, State};
 use crate::step::Step;
 
 /// One statement about replication; stopping the IO thread against a vanished
-/// host takes 2 s unless the host is unreachable (measured, MariaDB 10.11).
+/// host takes up to 2 s (docs/FACTS.md#stop-io-dials-a-vanished-master).
 const REPLICATION: Duration = Duration::from_secs(10);
 /// `read_only` waits for commits under way; in a session these end when the
 /// standby acknowledges.

@@ -36,7 +36,8 @@ pub enum Step {
     Fault(Fault, bool),
     /// Remember, until the machine goes down, that the services are meant to run, or not.
     Started(bool),
-    /// SIGKILL for the database: nothing waiting is acknowledged or committed (facts: semi-sync).
+    /// SIGKILL for the database: nothing waiting is acknowledged, and what waited can be
+    /// taken back (docs/FACTS.md#recovery-truncates).
     FenceDatabase,
     /// Start a service and wait until it is ready.
     Start(Service),

@@ -2,7 +2,7 @@
 //!
 //! Nothing is decided here and nothing is waited for. keepalived forgets its
 //! notify scripts, and one that did the work itself would be killed half-way
-//! when it stops keepalived (facts: keepalived, notify).
+//! when it stops keepalived (docs/FACTS.md#stop-kills-scripts).
 
 use std::net::Ipv4Addr;
 
@@ -53,7 +53,8 @@ pub fn unit_started(config: &Config, service: Service) -> Result<()> {
 ///
 /// A stop on purpose has its grace from here on. The database of an active in a
 /// session is killed: on its way down it would tell clients that commits are
-/// done which the standby never got, or commit them for itself (facts: semi-sync).
+/// done which the standby never got, or commit them for itself
+/// (docs/FACTS.md#semi-sync-shutdown-commits).
 ///
 /// # Errors
 /// Whatever failed, after everything was tried.

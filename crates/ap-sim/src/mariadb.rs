@@ -115,7 +115,8 @@ impl Server {
     }
 
     /// The process dies, by a signal or with its machine. What waited was told to
-    /// nobody; what ended a moment ago may be in the binary log only (facts: semi-sync).
+    /// nobody; what ended a moment ago may be in the binary log only
+    /// (docs/FACTS.md#recovery-truncates-acknowledged).
     pub fn dies(&mut self, now: Duration) {
         if !self.up {
             return;

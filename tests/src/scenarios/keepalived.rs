@@ -13,7 +13,8 @@ use crate::wait::{holds, wait_for};
 
 /// Scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
-    // SIGKILL of both leaves the VIP on the interface: the worst of them (facts).
+    // SIGKILL of both leaves the VIP on the interface: the worst of them
+    // (docs/FACTS.md#kill-leaves-the-vip).
     protected("F3", "keepalived-both-killed", |pair| leaves(pair, kill_all, nothing)).matrix(),
     protected("F3", "keepalived-stop", |pair| leaves(pair, stop, nothing)).long(),
     protected("F3", "keepalived-term", |pair| leaves(pair, |node| node.signal_main(UNIT, Signal::SIGTERM), nothing))

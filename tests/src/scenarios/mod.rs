@@ -97,6 +97,7 @@ pub fn all() -> Vec<Scenario> {
         switchover::SCENARIOS,
         vip::SCENARIOS,
         vrrp::SCENARIOS,
+        crate::facts::SCENARIOS,
     ]
     .concat()
 }

@@ -15,7 +15,8 @@ use crate::scenario::{Counts, Scenario, protected};
 pub const SCENARIOS: &[Scenario] = &[
     protected("F2", "nic-cable", |pair| cut(pair, Node::cut_cable, Node::plug_cable)).matrix(),
     protected("F2", "nic-link-down", |pair| cut(pair, Node::link_down, Node::link_up)).long(),
-    // keepalived stays MASTER, deaf: only the NIC check sees it (facts).
+    // keepalived stays MASTER, deaf (docs/FACTS.md#own-address-lost-is-unnoticed): only the
+    // NIC check sees it.
     protected("F2", "nic-address-removed", |pair| {
         cut(pair, |node| node.remove_address(&own(node)), |node| add_address(node, &own(node)))
     })

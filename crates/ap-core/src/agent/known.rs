@@ -189,9 +189,9 @@ fn longest(look: Look, database: Duration) -> Duration {
 /// Names a relay log, so that one which may have lost events has another name.
 ///
 /// A server that was restarted, or whose replication was started from both threads
-/// stopped, throws its relay log away (measured, MariaDB 10.11). The first shows in
-/// the server's process, the second in its SQL thread. A restart of this program
-/// changes neither.
+/// stopped, throws its relay log away (docs/FACTS.md#relay-log-deleted-by-start,
+/// docs/FACTS.md#relay-log-deleted-by-restart). The first shows in the server's
+/// process, the second in its SQL thread. A restart of this program changes neither.
 fn relay(process: Option<String>, status: &DbStatus) -> Option<String> {
     let applies = status.sql_thread != 0 && status.replica.as_ref().is_some_and(|replica| replica.sql);
     process.filter(|_| applies).map(|process| format!("{process}-{}", status.sql_thread))

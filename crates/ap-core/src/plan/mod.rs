@@ -118,8 +118,9 @@ pub fn plan(cause: &Cause, o: &Observed) -> Plan {
 /// stays: until another node is promoted, this one was the last to hold the truth.
 ///
 /// The database dies by SIGKILL, before anything else is tried on it:
-/// `read_only` would hang behind a commit that waits for its acknowledgement,
-/// and a graceful stop would commit it (facts: semi-sync).
+/// `read_only` would hang behind a commit that waits for its acknowledgement
+/// (docs/FACTS.md#semi-sync-holds-read-only), and a graceful stop would commit it
+/// (docs/FACTS.md#semi-sync-shutdown-commits).
 pub fn leave(state: &State, why: &str) -> Plan {
     let acknowledges = state.mode != Mode::M && state.role == Role::Active;
     let mut steps = vec![Step::Fault(Fault::Role, true), Step::Intend(Intention::Leave { why: why.to_owned() })];

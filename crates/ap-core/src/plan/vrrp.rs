@@ -157,9 +157,9 @@ pub fn stand_by(o: &Observed) -> Plan {
                 return Plan::nothing(format!("BACKUP: replication has stopped by an error: {error}"));
             }
         }
-        // Starting from both stopped costs the relay log (facts): only when the
-        // active is there to send it again. With the SQL thread running, or still
-        // receiving, nothing is lost.
+        // Starting from both stopped costs the relay log
+        // (docs/FACTS.md#relay-log-deleted-by-start): only when the active is there to
+        // send it again. With the SQL thread running, or still receiving, nothing is lost.
         Some(replica) if replica.io == "No" && !replica.sql => {
             if o.peer.as_ref().is_ok_and(Answer::serves) {
                 steps.push(Step::ResumeReplication);

@@ -65,7 +65,7 @@ pub struct Timing {
 }
 
 /// At least this long between switching semi-sync off and on: toggling at once
-/// hung the server's ack receiver (facts: semi-sync).
+/// hung the server's ack receiver (docs/FACTS.md#semi-sync-off-after-on-hangs).
 pub const REOPEN: Duration = Duration::from_secs(1);
 
 /// A session opens when the standby lacks no more than this many transactions,

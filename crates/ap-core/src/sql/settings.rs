@@ -18,7 +18,8 @@ pub struct Settings {
 /// The text of the option file, for `Database::settings`.
 ///
 /// `rpl_semi_sync_slave_enabled` is not in it on purpose: in a file it makes
-/// older releases cut their binary log after every crash (MDEV-33465).
+/// older releases cut their binary log after every crash
+/// (docs/FACTS.md#recovery-truncates-by-option-file).
 pub fn mariadb_settings(settings: &Settings) -> String {
     let Settings { server_id, port, log_bin } = settings;
     let log_bin = log_bin.as_deref().unwrap_or("mariadb-bin");

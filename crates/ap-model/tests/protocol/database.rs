@@ -1,5 +1,5 @@
 //! A MariaDB: what it logs, receives, acknowledges and forgets, as measured
-//! (facts: semi-sync). Writes are bits of a set, in the order of their numbers.
+//! (docs/FACTS.md). Writes are bits of a set, in the order of their numbers.
 
 use std::sync::LazyLock;
 

@@ -91,7 +91,8 @@ impl World {
             }
             Step::FenceDatabase if self.without != Without::Fence => db.crash(),
             Step::FenceDatabase | Step::Stop(Service::Database) => {
-                // An ordinary stop commits what waits, and may say so (facts).
+                // An ordinary stop commits what waits, and may say so
+                // (docs/FACTS.md#semi-sync-shutdown-commits).
                 self.acknowledged |= db.waiting;
                 db.waiting = 0;
                 db.crash();
