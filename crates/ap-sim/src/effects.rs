@@ -8,8 +8,8 @@ use ap_core::message::{Message, Request, Verb};
 use ap_core::mode::{Mode, Role, Service};
 
 use crate::disk::Written;
-use crate::node::file;
 use crate::twist::Twist;
+use crate::units::file;
 use crate::world::{Due, How, World, ms};
 
 /// What comes of an act.

@@ -6,8 +6,9 @@ use ap_core::observed::Gateway;
 use ap_core::state::Intention;
 
 use crate::disk::Disk;
-use crate::node::{Node, Power, file};
+use crate::node::{Node, Power};
 use crate::schedule::Happening;
+use crate::units::file;
 use crate::world::{Due, World, ms};
 
 /// Something that goes wrong, or is typed.

@@ -21,6 +21,7 @@ mod operator;
 mod replication;
 mod schedule;
 mod twist;
+mod units;
 mod world;
 
 use std::time::Duration;

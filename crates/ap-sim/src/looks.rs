@@ -11,6 +11,10 @@ use crate::world::{Due, World, ms};
 const DBUS: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_secs(1);
 
+/// Among so many looks in trouble one fails: there are ten a second at the database, and
+/// a lease ends with the first that brings nothing.
+const RARELY: u32 = 60;
+
 impl World {
     /// A look is ordered.
     pub fn order_look(&mut self, n: usize, at: Duration, what: Look) {
@@ -32,7 +36,7 @@ impl World {
             return;
         }
         let mut after = Duration::from_micros(200);
-        if let Some(what) = unseen(what).filter(|_| self.nodes[n].trouble && self.one_in(8)) {
+        if let Some(what) = unseen(what).filter(|_| self.nodes[n].trouble && self.one_in(RARELY)) {
             return self.input(n, after, Input::Seen { at, what });
         }
         let node = &self.nodes[n];

@@ -9,13 +9,13 @@ use ap_core::agent::{Agent, Kept, Lease, Site};
 use ap_core::answer::Answer;
 use ap_core::event::Brief;
 use ap_core::message::Message;
-use ap_core::mode::{Fault, Mode, Role, Service, Vrrp};
-use ap_core::observed::{UnitState, Units};
+use ap_core::mode::{Fault, Mode, Role, Vrrp};
 use ap_core::state::State;
 
 use crate::disk::Disk;
 use crate::keepalived::Keepalived;
 use crate::mariadb::Server;
+use crate::units::UnitFile;
 use crate::world::Due;
 
 /// What the clock shows when `ap-notify` may first run.
@@ -34,15 +34,6 @@ pub enum Power {
     Stunned,
     /// It has none.
     Off,
-}
-
-/// The unit file of one unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct UnitFile {
-    /// Nothing can start it.
-    pub masked: bool,
-    /// It starts at boot.
-    pub enabled: bool,
 }
 
 /// A machine.
@@ -315,46 +306,9 @@ impl Node {
         self.power != Power::Off && self.db.writable() && !self.db.semi_sync && self.vip
     }
 
-    /// Whether a service runs.
-    pub fn up(&self, service: Service) -> bool {
-        match service {
-            Service::Database => self.db.up,
-            Service::Api => self.api.0,
-            Service::Keepalived => self.keepalived.up,
-        }
-    }
-
-    /// What systemd says.
-    pub fn units(&self) -> Units {
-        let unit = |active: bool, file: usize| UnitState {
-            active: if active { "active" } else { "inactive" }.into(),
-            file: match self.unit_files[file] {
-                UnitFile { masked: true, .. } => "masked",
-                UnitFile { enabled: true, .. } => "enabled",
-                UnitFile { .. } => "disabled",
-            }
-            .into(),
-        };
-        Units {
-            start: unit(false, 0),
-            database: unit(self.db.up, 1),
-            api: unit(self.api.0, 2),
-            keepalived: unit(self.keepalived.up, 3),
-        }
-    }
-
     /// Whether keepalived has a reason for FAULT.
     pub fn is_bad(&self) -> bool {
         !self.nic || !self.port || !self.faults.is_empty() || self.keepalived.checks.iter().any(|bad| *bad)
-    }
-}
-
-/// The place of a service's unit file.
-pub fn file(service: Service) -> usize {
-    match service {
-        Service::Database => 1,
-        Service::Api => 2,
-        Service::Keepalived => 3,
     }
 }
 
