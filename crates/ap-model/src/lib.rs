@@ -1,3 +1,3 @@
 //! The protocol of a pair as a model: every reachable state, within bounds, of the
-//! real state machines. This library is empty, so that nothing of the model can
+//! agents that ship. This library is empty, so that nothing of the model can
 //! get into a program; it is all in `tests/protocol`, and README.md says what.

@@ -71,6 +71,14 @@ impl Disk {
     pub fn age(&mut self, by: Duration) {
         self.again = self.again.saturating_sub(by);
     }
+
+    /// See `Agent::forget`.
+    #[cfg(feature = "model")]
+    pub fn forget(&mut self, now: Duration) {
+        if self.again <= now {
+            self.again = Duration::ZERO;
+        }
+    }
 }
 
 impl Agent {

@@ -17,7 +17,7 @@ use crate::state::Intention;
 
 /// After a refused promotion the node stays in FAULT for this long at least, so
 /// that it does not steal the VIP again and again.
-const REFUSED: Duration = Duration::from_secs(5);
+pub(super) const REFUSED: Duration = Duration::from_secs(5);
 /// As long as the active answers and holds the VIP, for this long.
 const BLOCKED: Duration = Duration::from_secs(60);
 /// A peer on the same segment answers within a millisecond; one that takes

@@ -197,6 +197,17 @@ impl Run {
         }
     }
 
+    /// See `Agent::forget`.
+    #[cfg(feature = "model")]
+    pub fn forget(&mut self) {
+        self.why.clear();
+        self.about.evidence.clear();
+        self.times.clear();
+        if let Some(current) = &mut self.step {
+            current.begun = Duration::ZERO;
+        }
+    }
+
     /// Takes the action under way, which has come to its end.
     pub fn take_doing(&mut self) -> Option<Doing> {
         self.step.as_mut()?.doing.take()

@@ -64,6 +64,16 @@ impl LeaseFile {
             *at = at.saturating_sub(by);
         }
     }
+
+    /// See `Agent::forget`.
+    #[cfg(feature = "model")]
+    pub fn forget(&mut self, now: Duration) {
+        if let Some(Some((until, _))) = &mut self.ordered
+            && *until <= now
+        {
+            *until = Duration::ZERO;
+        }
+    }
 }
 
 /// Orders of the active's half, obeyed one after the other.

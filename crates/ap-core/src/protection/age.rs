@@ -39,14 +39,11 @@ impl Standby {
     }
 }
 
-/// For the model checker: so that the states of a pair are finitely many however
-/// long it runs.
+/// For the model checker (crates/ap-model).
 #[cfg(feature = "model")]
 impl Active {
-    /// As [`Active::shift`], and it is `now`. Words for people are forgotten, and so
-    /// is how old a thing is once that decides nothing more.
-    pub fn age(&mut self, by: Duration, now: Duration) {
-        self.shift(by);
+    /// See `Agent::forget`.
+    pub fn forget(&mut self, now: Duration) {
         let timing = self.timing;
         let past = |time: &mut Duration, age: Duration| {
             if now.saturating_sub(*time) > age {
@@ -70,24 +67,51 @@ impl Active {
             Phase::Revoking { .. } => {}
         }
         self.why.clear();
-        self.changed = Duration::ZERO;
     }
 
-    /// Whether silence would prove nothing.
-    pub fn suspects(&self) -> bool {
-        self.suspect.is_some()
+    /// When it last changed, once the peer was asked since.
+    pub fn forget_change(&mut self, asked: Duration) {
+        if self.changed < asked {
+            self.changed = Duration::ZERO;
+        }
+    }
+
+    /// Whether it matters when the last question was sent.
+    pub fn counts_questions(&self) -> bool {
+        let phase = match &self.phase {
+            Phase::Solo { .. } | Phase::Whole { .. } => false,
+            Phase::Opening { target, .. } => target.is_some(),
+            Phase::Revoking { .. } => true,
+        };
+        phase || self.suspect.is_some()
+    }
+
+    /// Forgets its suspicion: shows what that is for.
+    pub fn trust(&mut self) {
+        self.suspect = None;
+    }
+
+    /// Takes it that it has run until now: shows what it is for to know better.
+    pub fn overlook(&mut self, now: Duration) {
+        self.ran = now;
     }
 }
 
 #[cfg(feature = "model")]
 impl Standby {
-    /// As [`Standby::shift`], and it is `now`. What has ended is as good as never there.
-    pub fn age(&mut self, by: Duration, now: Duration) {
-        self.shift(by);
-        if self.claimed <= now {
-            self.claimed = Duration::ZERO;
-        }
-        self.lease.take_if(|(until, _)| *until <= now);
+    /// See `Agent::forget`. What has ended is as good as over for long.
+    pub fn forget(&mut self, now: Duration) {
+        let ended = |until: &mut Duration| {
+            if *until <= now {
+                *until = Duration::ZERO;
+            }
+        };
+        ended(&mut self.claimed);
+        self.lease.iter_mut().for_each(|(until, _)| ended(until));
         self.evidence.clear();
+    }
+    /// Takes it that it has run until now: shows what it is for to know better.
+    pub fn overlook(&mut self, now: Duration) {
+        self.hold.iter_mut().for_each(|hold| hold.ran = now);
     }
 }

@@ -34,8 +34,8 @@
 //!    into `m` truly holds no lease, and has acknowledged all the same. A promotion
 //!    never arrives at the epoch of the active it followed.
 //!
-//! `crates/ap-model` looks for a counterexample to all this, with and without
-//! each rule.
+//! `crates/ap-model` looks for a counterexample to all this with the agents that ship,
+//! and without what these rules rest on.
 
 mod active;
 mod age;

@@ -8,6 +8,8 @@ use ap_core::agent::{Act, Agent, Effect, Input, Kept, Seen};
 use ap_core::answer::{Answer, Report};
 use ap_core::event::{Brief, Event as Happened};
 use ap_core::message::Reply;
+#[cfg(feature = "model")]
+use ap_core::state::Intention;
 use proptest::prelude::*;
 
 use crate::events::Event;
@@ -138,5 +140,38 @@ fn a_recorded_life_holds_the_event_and_what_it_leads_to() {
         let done = |batch: &Batch| batch.effects.iter().any(|effect| matches!(effect, Effect::Act { .. }));
         let told = |batch: &Batch| matches!(batch.input, Input::Lines(_));
         assert!(life.batches.iter().any(done) && life.batches.iter().any(told), "{}", life.name);
+    }
+}
+
+/// What the agent orders, without words and without what is only told.
+#[cfg(feature = "model")]
+fn orders(effects: &[Effect]) -> Vec<Effect> {
+    let told = |effect: &Effect| matches!(effect, Effect::Publish(_) | Effect::Record(_) | Effect::Alert { .. });
+    let mut orders = essences(effects, Duration::ZERO);
+    orders.retain(|effect| !told(effect));
+    for effect in &mut orders {
+        if let Effect::Act { act: Act::Save(state), .. } = effect {
+            state.why.clear();
+            if let Some(Intention::Leave { why }) = &mut state.intention {
+                why.clear();
+            }
+        }
+    }
+    orders
+}
+
+/// An agent that forgets between any two inputs what `Agent::forget` takes for over orders
+/// what one that remembers does. Red when that decides something after all.
+#[cfg(feature = "model")]
+#[test]
+fn a_forgetful_agent_orders_what_one_that_remembers_does() {
+    let site = World::fresh().site;
+    for life in LIVES.iter() {
+        let mut agent = Agent::new(Arc::clone(&site), life.kept.clone(), life.began);
+        for batch in &life.batches {
+            let effects = agent.on(batch.at, batch.input.clone());
+            assert_eq!(orders(&effects), orders(&batch.effects), "{}: {:?} at {:?}", life.name, batch.input, batch.at);
+            agent.forget(batch.at);
+        }
     }
 }

@@ -1,43 +1,45 @@
-//! What can happen next.
+//! What can happen next, and what becomes of it.
 
 use ap_core::mode::{Mode, Role, Vrrp};
 use ap_core::observed::Gateway;
 
 use super::bounds::Bounds;
-use super::database::Writes;
 use super::faults::Fault;
 use super::network::Flight;
 use super::node::Power;
 use super::repair::Repair;
 use super::world::World;
 
-/// What can happen.
+/// What can happen. All that follows at once belongs to it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Time passes; one clock may be late.
     Tick(Option<usize>),
-    Ask(usize),
+    /// The agent's own tick: it looks, asks and goes on.
+    Wake(usize),
+    /// What waits in the FIFO is read.
+    Read(usize),
+    /// The regular question of this node is answered.
     Reply(usize),
     Hear(usize),
     Silence(usize),
-    /// The active's half looks.
-    Protect(usize),
-    /// keepalived's word is handled.
-    Handle(usize),
-    /// The look of every second; the flag: cut off for long enough.
-    Look(usize, bool),
-    /// The next step of a plan.
-    Run(usize),
-    Probe(usize),
-    /// The own relay log has another name.
-    See(usize),
+    /// keepalived takes the VIP.
     Master(usize),
     Write(usize),
     Receive(usize),
     Acknowledge(usize),
-    Apply(usize),
+    /// What takes its time comes to its end.
+    End(usize),
     Repair(Repair),
     Fault(Fault),
+}
+
+impl Action {
+    /// Whether it only passes on what is there.
+    pub fn passes(&self, talk: bool) -> bool {
+        let heard = talk && matches!(self, Self::Hear(_));
+        heard || matches!(self, Self::Receive(_) | Self::Acknowledge(_) | Self::Reply(_))
+    }
 }
 
 impl World {
@@ -46,8 +48,7 @@ impl World {
         if node.power != Power::On {
             return;
         }
-        let (db, other) = (&node.db, &self.nodes[1 - n]);
-        if db.up && !db.read_only && self.writes < bounds.writes {
+        if node.db.up && !node.db.read_only && self.writes < bounds.writes {
             actions.push(Action::Write(n));
         }
         if self.next_for(n) != 0 {
@@ -56,101 +57,33 @@ impl World {
         if self.acknowledges(n) {
             actions.push(Action::Acknowledge(n));
         }
-        if node.started
-            && node.state.mode != Mode::M
-            && node.vrrp == Some(Vrrp::Backup)
-            && (bounds.back || n == 1)
-            && (node.deaf == 2 || (!other.advertises() && other.power == Power::On))
-        {
+        if self.may_be_master(n) {
             actions.push(Action::Master(n));
         }
-        if !node.notify {
+        if !node.runs() {
             return;
         }
-        if matches!(node.steps.first(), Some(ap_core::step::Step::Drain)) && db.up && db.relay != 0 {
-            actions.push(Action::Apply(n));
+        if !self.woken[n] {
+            actions.push(Action::Wake(n));
+        }
+        if !node.fifo.is_empty() {
+            actions.push(Action::Read(n));
+        }
+        if node.lingers.is_some() {
+            actions.push(Action::End(n));
         }
         match &self.flights[n] {
-            Flight::Idle if self.curious(n) => actions.push(Action::Ask(n)),
             Flight::Idle => {}
-            Flight::Done => {}
-            flight => {
-                if self.answered(n) && matches!(flight, Flight::Out { .. }) {
-                    actions.push(Action::Reply(n));
-                }
-                if matches!(flight, Flight::Back { .. }) {
-                    actions.push(Action::Hear(n));
-                }
-                if !self.answered(n) {
-                    actions.push(Action::Silence(n));
-                }
-            }
+            _ if !self.answered(n) => actions.push(Action::Silence(n)),
+            Flight::Out { .. } => actions.push(Action::Reply(n)),
+            Flight::Back { .. } => actions.push(Action::Hear(n)),
         }
-        if node.gateway != self.gateway[n] {
-            actions.push(Action::Probe(n));
-        }
-        if node.relay != self.relay_log(n) {
-            actions.push(Action::See(n));
-        }
-        if self.can_run(n) {
-            actions.push(Action::Run(n));
-        }
-        if node.idle() {
-            if node.event.is_some() {
-                actions.push(Action::Handle(n));
-            } else {
-                if node.active.is_some() {
-                    actions.push(Action::Protect(n));
-                }
-                if node.wants_look() {
-                    actions.push(Action::Look(n, false));
-                }
-                if self.cut_off(n) {
-                    actions.push(Action::Look(n, true));
-                }
-            }
-        }
-    }
-
-    /// Whether an answer could make a difference to `n`.
-    pub fn curious(&self, n: usize) -> bool {
-        let (state, other) = (&self.nodes[n].state, &self.nodes[1 - n].state);
-        match state.mode {
-            Mode::M => false,
-            Mode::S => other.epoch > state.epoch,
-            Mode::Ap => true,
-        }
-    }
-
-    /// The next write that replica `n` would receive, 0 for none.
-    pub fn next_for(&self, n: usize) -> Writes {
-        let (own, source) = (&self.nodes[n], &self.nodes[1 - n]);
-        let forked = own.db.received() & !source.db.log != 0;
-        if own.power != Power::On
-            || !own.db.receives()
-            || self.stalled
-            || forked
-            || !self.linked()
-            || source.power != Power::On
-            || !source.db.up
-            || source.db.replica.is_some()
-        {
-            return 0;
-        }
-        let missing = source.db.log & !own.db.received();
-        missing & missing.wrapping_neg()
-    }
-
-    /// Whether an acknowledgement reaches `n` and is waited for.
-    pub fn acknowledges(&self, n: usize) -> bool {
-        let (own, other) = (&self.nodes[n], &self.nodes[1 - n]);
-        own.power == Power::On && own.db.up && own.db.waiting & other.db.acks != 0 && self.linked()
     }
 
     /// What could be mended now.
     pub fn repairs(&self, repairs: &mut Vec<Repair>) {
         let mut add = |repair| repairs.push(repair);
-        if self.cut || self.gateway != [Gateway::Answers; 2] {
+        if self.cut || self.gateway != [Gateway::Answers; 2] || self.nodes.iter().any(|node| node.hasty) {
             add(Repair::Heal);
         }
         if self.stalled {
@@ -161,15 +94,36 @@ impl World {
             match node.power {
                 Power::Frozen => add(Repair::Thaw(n)),
                 Power::Off => add(Repair::Power(n)),
-                Power::On if !node.notify => add(Repair::Notify(n)),
+                Power::On if node.agent.is_none() => add(Repair::Notify(n)),
                 Power::On => {}
             }
             let standby = node.state.mode == Mode::Ap && node.state.role == Role::Standby;
             if node.power == Power::On && node.started && standby && !node.db.up {
                 add(Repair::Database(n));
             }
-            if node.power == Power::On && node.started && standby && node.db.up && node.vrrp == Some(Vrrp::Fault) {
+            if node.power == Power::On && node.ill && node.keepalived == Some(Vrrp::Fault) {
                 add(Repair::Service(n));
+            }
+        }
+    }
+
+    pub fn act(&mut self, action: &Action) {
+        match *action {
+            Action::Tick(late) => self.tick(late),
+            Action::Wake(n) => self.wake(n),
+            Action::Read(n) => self.read(n),
+            Action::Reply(n) => self.reply(n),
+            Action::Hear(n) => self.hear(n),
+            Action::Silence(n) => self.silence(n),
+            Action::Master(n) => self.speaks(n, Vrrp::Master),
+            Action::Write(n) => self.write(n),
+            Action::Receive(n) => self.receive(n),
+            Action::Acknowledge(n) => self.acknowledge(n),
+            Action::End(n) => self.end(n),
+            Action::Repair(repair) => self.repair(repair),
+            Action::Fault(fault) => {
+                self.faults -= 1;
+                fault.strike(self);
             }
         }
     }

@@ -24,7 +24,7 @@ pub fn holds(name: &str, bounds: Bounds) {
     for property in ["G1", "G2", "G3"] {
         if let Some(path) = checker.discovery(property) {
             super::story::print(property, &path);
-            panic!("{property} does not hold");
+            panic!("{name}: {property} does not hold");
         }
     }
 }

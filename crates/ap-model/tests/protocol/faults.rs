@@ -1,13 +1,11 @@
-//! What goes wrong, and how it is mended.
+//! What goes wrong.
 
-use ap_core::message::Verb;
+use ap_core::message::{Message, Request, Verb};
 use ap_core::mode::{Mode, Vrrp};
 use ap_core::observed::Gateway;
-use ap_core::step::Step;
 
 use super::network::Flight;
-use super::node::Power;
-use super::observe::request;
+use super::node::{Mishap, Power};
 use super::repair::Repair;
 use super::world::World;
 
@@ -27,8 +25,10 @@ pub enum Fault {
     Gateway,
     /// `ap-notify` is killed.
     Notify(usize),
-    /// `ap-notify` is killed between two orders of the protection.
-    Orders(usize, usize),
+    /// Something happens amid what `ap-notify` orders: after so many more acts.
+    Amid(usize, u8, Mishap),
+    /// A regular question is lost, or its answer.
+    Lost(usize),
     Database(usize),
     /// `STOP SLAVE; START SLAVE`.
     Replication(usize),
@@ -40,8 +40,7 @@ pub enum Fault {
     Service(usize),
     /// Adverts do not get through, and the active keeps the VIP.
     Adverts(usize),
-    /// The active has lost the VIP from its interface and its adverts on their
-    /// way: the standby becomes MASTER while the active is well.
+    /// The same, and the active answers the questions of a promotion too late.
     Usurped,
     /// The active becomes BACKUP without any fault.
     Backup(usize),
@@ -55,18 +54,19 @@ impl Fault {
     pub fn possible(self, w: &World) -> bool {
         let on = |n: usize| w.nodes[n].power == Power::On;
         match self {
-            Self::PowerOff(n) | Self::Freeze(n) => on(n) && (w.limits || !w.critical(n)),
+            Self::PowerOff(n) | Self::Freeze(n) => on(n) && (w.rules.limits || !w.critical(n)),
             Self::Pause(n) => on(n),
             Self::Kill(n) => w.nodes[n].db.waiting != 0,
             Self::Isolate(_) | Self::Cut => !w.cut,
             Self::Stall => !w.stalled,
             Self::Gateway => w.gateway == [Gateway::Answers; 2],
-            Self::Notify(n) => w.nodes[n].runs(),
-            Self::Orders(n, _) => w.nodes[n].idle() && w.nodes[n].active.is_some(),
+            Self::Notify(n) => w.nodes[n].runs() && (w.rules.limits || !w.critical(n)),
+            Self::Amid(n, ..) => w.nodes[n].mishap.is_none(),
+            Self::Lost(n) => w.flights[n] != Flight::Idle,
             Self::Database(n) => on(n) && w.nodes[n].db.up,
-            Self::Replication(n) | Self::Applier(n) => on(n) && w.nodes[n].db.up && w.nodes[n].db.relay_log() != 0,
-            Self::Service(n) => on(n) && matches!(w.nodes[n].vrrp, Some(Vrrp::Master | Vrrp::Backup)),
-            Self::Backup(n) => on(n) && w.nodes[n].vrrp == Some(Vrrp::Master),
+            Self::Replication(n) | Self::Applier(n) => on(n) && w.nodes[n].db.applies(),
+            Self::Service(n) => on(n) && matches!(w.nodes[n].keepalived, Some(Vrrp::Master | Vrrp::Backup)),
+            Self::Backup(n) => on(n) && w.nodes[n].keepalived == Some(Vrrp::Master),
             Self::Mend(repair) => {
                 let mut repairs = Vec::new();
                 w.repairs(&mut repairs);
@@ -74,14 +74,12 @@ impl Fault {
             }
             Self::Set(n, mode) => {
                 let from = if mode == Mode::S { Mode::M } else { Mode::S };
-                w.nodes[n].idle() && w.nodes[n].event.is_none() && w.nodes[n].state.mode == from
+                let busy = w.nodes[n].agent.as_ref().is_none_or(ap_core::agent::Agent::is_busy);
+                on(n) && !busy && w.nodes[n].fifo.is_empty() && w.nodes[n].state.mode == from
             }
             Self::Usurped => w.nodes[0].advertises() && Self::Adverts(1).possible(w),
             Self::Adverts(n) => {
-                on(n)
-                    && w.nodes[n].state.mode == Mode::Ap
-                    && w.nodes[n].vrrp == Some(Vrrp::Backup)
-                    && w.nodes[n].started
+                on(n) && w.nodes[n].state.mode == Mode::Ap && w.nodes[n].keepalived == Some(Vrrp::Backup)
             }
         }
     }
@@ -91,10 +89,7 @@ impl Fault {
             Self::PowerOff(n) => w.power_off(n),
             Self::Freeze(n) => w.nodes[n].power = Power::Frozen,
             Self::Pause(n) => (w.nodes[n].power, w.nodes[n].paused) = (Power::Frozen, true),
-            Self::Kill(n) => {
-                w.acknowledged |= w.nodes[n].db.waiting;
-                w.nodes[n].db.waiting = 0;
-            }
+            Self::Kill(n) => w.acknowledged |= std::mem::take(&mut w.nodes[n].db.waiting),
             Self::Isolate(n) => {
                 w.cut();
                 w.gateway[n] = Gateway::Silent;
@@ -103,67 +98,47 @@ impl Fault {
             Self::Stall => w.stalled = true,
             Self::Gateway => w.gateway = [Gateway::Silent; 2],
             Self::Notify(n) => w.kill_notify(n),
-            Self::Orders(n, orders) => {
-                w.protect(n, orders);
-                w.kill_notify(n);
+            Self::Amid(n, after, mishap) => w.nodes[n].mishap = Some((after, mishap)),
+            Self::Lost(n) => w.silence(n),
+            Self::Database(n) => w.database_dies(n),
+            Self::Replication(n) => {
+                w.nodes[n].db.restart_replication();
+                if w.cut {
+                    w.nodes[n].db.acks = 0;
+                }
             }
-            Self::Database(n) => {
-                w.nodes[n].db.crash();
-                w.lose_service(n);
-            }
-            Self::Replication(n) => w.begin_replication(n),
             Self::Applier(n) => w.nodes[n].db.replica.iter_mut().for_each(|replica| replica.sql = false),
-            Self::Service(n) => w.lose_service(n),
-            Self::Adverts(n) => {
-                let node = &mut w.nodes[n];
-                (node.vrrp, node.event, node.vip) = (Some(Vrrp::Master), Some(Vrrp::Master), true);
+            Self::Service(n) => {
+                w.nodes[n].ill = true;
+                w.keepalived_looks(n);
             }
-            Self::Mend(repair) => w.repair(repair),
-            Self::Set(n, mode) => {
-                let verb = Verb::Set { mode, role: None, reseed: false };
-                w.handle(n, &request(verb), false);
-            }
+            Self::Adverts(n) => w.speaks(n, Vrrp::Master),
             Self::Usurped => {
-                w.nodes[0].vip = false;
-                Self::Adverts(1).strike(w);
+                w.nodes[1].hasty = true;
+                w.speaks(1, Vrrp::Master);
             }
-            Self::Backup(n) => {
-                let node = &mut w.nodes[n];
-                (node.vrrp, node.event, node.vip) = (Some(Vrrp::Backup), Some(Vrrp::Backup), false);
-            }
+            Self::Backup(n) => w.speaks(n, Vrrp::Backup),
+            Self::Mend(repair) => w.repair(repair),
+            Self::Set(n, mode) => w.nodes[n].fifo.push(Message::Request(Request {
+                id: "r".into(),
+                who: "operator".into(),
+                why: String::new(),
+                verb: Verb::Set { mode, role: None, reseed: false },
+                force: false,
+                dry_run: false,
+            })),
         }
     }
 }
 
 impl World {
-    fn lose_service(&mut self, n: usize) {
-        let node = &mut self.nodes[n];
-        if node.vrrp.is_some() {
-            (node.vrrp, node.event, node.vip) = (Some(Vrrp::Fault), Some(Vrrp::Fault), false);
-        }
-    }
-
-    pub fn kill_notify(&mut self, n: usize) {
-        self.nodes[n].forget();
-        self.flights[n] = Flight::Idle;
-    }
-
-    fn power_off(&mut self, n: usize) {
-        self.kill_notify(n);
-        let node = &mut self.nodes[n];
-        node.db.crash();
-        node.power = Power::Off;
-        (node.started, node.vrrp, node.event, node.vip, node.kept, node.deaf) = (false, None, None, false, None, 0);
-    }
-
     /// The documented limits: a freeze or a loss of the promoted standby between
-    /// its last look and the moment the old active knows, while that one runs on.
+    /// its last look and the moment the old active knows, while that one runs on. The same
+    /// for `ap-notify` alone is a story of known.rs.
     fn critical(&self, n: usize) -> bool {
         let (node, other) = (&self.nodes[n], &self.nodes[1 - n]);
-        let promoted = node.state.mode == Mode::S || (node.promotes() && !node.steps.contains(&Step::Confirm));
-        let knows = other.state.mode == Mode::M
-            || other.heard.as_ref().is_some_and(|said| said.promoting || said.epoch > other.state.epoch);
-        let runs = other.runs() && other.active.is_some() && other.gateway == Gateway::Answers;
-        promoted && runs && !knows
+        let knows = other.state.mode == Mode::M || other.knows;
+        let runs = other.runs() && other.state.serves() && self.gateway[1 - n] == Gateway::Answers;
+        node.state.mode == Mode::S && runs && !knows
     }
 }

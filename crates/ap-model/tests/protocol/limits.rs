@@ -22,12 +22,12 @@ fn the_standby_paused_with_its_clock_while_the_active_goes_on_and_dies() {
 
 #[test]
 fn the_standby_frozen_at_the_end_of_its_promotion_while_the_active_runs_on() {
-    breaks("frozen promotion", Bounds { limits: true, ..Bounds::story(&[Fault::Usurped, Fault::Freeze(1)]) });
+    breaks("frozen promotion", Bounds::story(&[Fault::Usurped, Fault::Freeze(1)]).limits());
 }
 
 #[test]
 fn the_standby_dead_within_a_question_of_its_promotion_while_the_active_runs_on() {
-    breaks("dead promotion", Bounds { limits: true, ..Bounds::story(&[Fault::Usurped, Fault::PowerOff(1)]) });
+    breaks("dead promotion", Bounds::story(&[Fault::Usurped, Fault::PowerOff(1)]).limits());
 }
 
 #[test]

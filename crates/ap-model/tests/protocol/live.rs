@@ -12,7 +12,7 @@ pub const SOON: u8 = 10;
 
 #[track_caller]
 fn serves(name: &str, fault: Fault) {
-    let checker = explore(name, Bounds { left: true, mend: false, writes: 2, ..Bounds::new(1, &[fault]).brisk() });
+    let checker = explore(name, Bounds::new(1, &[fault]).brisk().counting());
     for property in ["served", "G1", "G2", "G3"] {
         if let Some(path) = checker.discovery(property) {
             super::story::print(property, &path);

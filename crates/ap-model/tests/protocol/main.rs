@@ -1,27 +1,25 @@
-//! The protocol of the pair, explored. See `crates/ap-core/src/protection`.
+//! The protocol of the pair, explored with the agents that ship (`ap_core::agent`).
 
 #![allow(missing_docs, clippy::panic)]
 
-mod act;
 mod actions;
 mod bounds;
 mod clock;
 mod database;
+mod effects;
 mod explore;
 mod faults;
+mod keepalived;
+mod known;
 mod limits;
 mod live;
 mod network;
 mod node;
-mod normal;
-mod observe;
 mod properties;
-mod protect;
 mod repair;
 mod safe;
 mod safeguards;
-mod said;
 mod start;
-mod steps;
 mod story;
+mod twist;
 mod world;

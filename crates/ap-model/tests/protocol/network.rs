@@ -2,40 +2,44 @@
 
 use std::time::Duration;
 
+use ap_core::answer::Answer;
+use ap_core::mode::Mode;
 use ap_core::observed::Gateway;
 
-use super::clock::NOW;
+use super::clock::{NOW, TICK};
 use super::node::Power;
-use super::said::{Said, name};
-use super::world::{Without, World};
+use super::twist::Twist;
+use super::world::World;
 
-/// The question of one node.
+/// The regular question of one node.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Flight {
-    /// Not asked in this tick.
     Idle,
-    /// Asked in this tick, and that has come to an end.
-    Done,
     /// On its way, or waiting to be answered: not for long. A later answer would be
     /// worth less to either side, because its question counts from when it was sent.
-    Out { asked: Duration },
+    Out {
+        asked: Duration,
+    },
     /// The answer was written and is on its way, into the next tick if need be.
-    Back { asked: Duration, said: Said, old: bool },
+    Back {
+        asked: Duration,
+        answer: Box<Answer>,
+        old: bool,
+    },
 }
 
 impl Flight {
     /// Whether time may pass.
     pub fn may_tick(&self) -> bool {
-        matches!(self, Self::Done | Self::Back { old: false, .. })
+        matches!(self, Self::Idle | Self::Back { old: false, .. })
     }
 
-    pub fn age(&mut self, by: Duration) {
+    pub fn age(&mut self) {
         match self {
             Self::Idle => {}
-            Self::Done => *self = Self::Idle,
-            Self::Out { asked } => *asked = asked.saturating_sub(by),
+            Self::Out { asked } => *asked = asked.saturating_sub(TICK),
             Self::Back { asked, old, .. } => {
-                *asked = asked.saturating_sub(by);
+                *asked = asked.saturating_sub(TICK);
                 *old = true;
             }
         }
@@ -43,79 +47,56 @@ impl Flight {
 }
 
 impl World {
-    /// Whether packets get from one node to the other.
-    pub fn linked(&self) -> bool {
-        !self.cut
-    }
-
     /// Whether `n` would be answered now.
     pub fn answered(&self, n: usize) -> bool {
-        self.linked() && self.nodes[1 - n].runs()
+        let reachable = !self.cut && self.nodes.iter().all(|node| !node.unreachable);
+        reachable && self.nodes[1 - n].runs() && self.nodes[1 - n].told.is_some()
     }
 
-    /// What node `n` says when asked.
-    pub fn says(&self, n: usize) -> Said {
-        let node = &self.nodes[n];
-        let mut said = node.says();
-        match self.without {
-            Without::Promise => said.lease = false,
-            Without::Promoting => {
-                let mut standby = node.standby.clone();
-                standby.release();
-                (said.promoting, said.lease) = (false, standby.claims(NOW));
-            }
-            Without::Epoch => said.epoch = 1,
-            _ => {}
+    /// A question. A regular one counts from a nanosecond ago, and takes its time; the
+    /// others are answered at once, or not at all.
+    pub fn asks(&mut self, n: usize, asked: Duration) {
+        let regular = asked < NOW && self.flights[n] == Flight::Idle;
+        if regular && !self.rules.talk {
+            self.flights[n] = Flight::Out { asked };
+            return;
         }
-        said
+        let late = self.nodes[n].hasty && !regular;
+        let answer = if self.answered(n) && !late { self.answer_to(n) } else { None };
+        self.hears(n, asked, answer);
     }
 
-    pub fn ask(&mut self, n: usize) {
-        let node = &mut self.nodes[n];
-        node.standby.asking(NOW, &name(node.relay));
-        self.flights[n] = Flight::Out { asked: NOW };
+    /// What `n` is answered now, as it arrives there.
+    fn answer_to(&self, n: usize) -> Option<Box<Answer>> {
+        let mut answer = self.nodes[1 - n].told.clone()?;
+        if self.rules.twist == Some(Twist::Resting) && answer.mode == Mode::M {
+            answer.epoch = 0;
+        }
+        Some(answer)
     }
 
     pub fn reply(&mut self, n: usize) {
-        if let Flight::Out { asked } = self.flights[n] {
-            self.flights[n] = Flight::Back { asked, said: self.says(1 - n), old: false };
+        if let Flight::Out { asked } = self.flights[n]
+            && let Some(answer) = self.answer_to(n)
+        {
+            self.flights[n] = Flight::Back { asked, answer, old: false };
         }
     }
 
     pub fn hear(&mut self, n: usize) {
-        if let Flight::Back { asked, said, .. } = self.flights[n].clone() {
-            let node = &mut self.nodes[n];
-            let relay = name(node.relay);
-            node.standby.answered(&said.answer(), &relay);
-            node.kept = node.standby.kept().map(|(until, relay)| (until, relay.to_owned()));
-            (node.asked, node.heard) = (asked, Some(said));
-            self.flights[n] = Flight::Done;
+        if let Flight::Back { asked, answer, .. } = std::mem::replace(&mut self.flights[n], Flight::Idle) {
+            self.hears(n, asked, Some(answer));
+            self.rest();
         }
     }
 
     pub fn silence(&mut self, n: usize) {
-        if let Flight::Out { asked } | Flight::Back { asked, .. } = self.flights[n] {
-            let node = &mut self.nodes[n];
-            node.standby.silence();
-            (node.asked, node.heard) = (asked, None);
-            self.flights[n] = Flight::Done;
+        if let Flight::Out { asked } | Flight::Back { asked, .. } =
+            std::mem::replace(&mut self.flights[n], Flight::Idle)
+        {
+            self.hears(n, asked, None);
+            self.rest();
         }
-    }
-
-    /// A question that is none of the regular ones, answered at once or not at all.
-    pub fn look_at_peer(&mut self, n: usize) {
-        let said = self.answered(n).then(|| self.says(1 - n));
-        let node = &mut self.nodes[n];
-        let relay = name(node.relay);
-        node.standby.word(said.as_ref().map(Said::answer).as_ref(), &relay);
-        (node.asked, node.heard) = (NOW, said);
-    }
-
-    /// A probe of the gateway.
-    pub fn probe(&mut self, n: usize) {
-        let node = &mut self.nodes[n];
-        node.gateway = self.gateway[n];
-        node.gateway_stale = 0;
     }
 
     /// The link is gone, and all that is on it.
@@ -131,7 +112,7 @@ impl World {
         self.cut = false;
         self.gateway = [Gateway::Answers; 2];
         for node in &mut self.nodes {
-            node.deaf = 0;
+            (node.deaf, node.hasty) = (0, false);
             if node.power == Power::On && node.db.receives() {
                 node.db.acks = node.db.received();
             }

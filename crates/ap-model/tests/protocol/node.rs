@@ -1,17 +1,18 @@
-//! One node: its machine, its `ap-notify` and what that keeps, its database.
+//! One node: its machine, what survives of it, and the agent that ships.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use ap_core::agent::{Act, Agent, Input, Kept, Lease, Ticket};
 use ap_core::answer::Answer;
-use ap_core::mode::{Mode, Role, Vrrp};
-use ap_core::observed::Gateway;
-use ap_core::protection::{Active, DbView, Standby, View};
+use ap_core::message::Message;
+use ap_core::mode::{Fault, Mode, Role, Service, Vrrp};
+use ap_core::observed::{UnitState, Units};
 use ap_core::state::{Intention, State};
-use ap_core::step::Step;
 
-use super::clock::{NOW, TICK, timing};
-use super::database::{Db, Replica, position};
-use super::said::{Said, number};
+use super::clock::{NOW, TICK, site};
+use super::database::Db;
+use super::twist::Twist;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Power {
@@ -21,194 +22,209 @@ pub enum Power {
     Frozen,
 }
 
+/// Something goes wrong amid what an agent has ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mishap {
+    /// `ap-notify` is killed right after the act.
+    Kill,
+    /// The machine loses its power right after it.
+    PowerOff,
+    /// The machine freezes right after it.
+    Freeze,
+    /// The act does not happen, and is reported as failed.
+    Fails,
+    /// The act happens, and is reported as failed.
+    HappensAndFails,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Node {
     pub power: Power,
     /// Its clock stands still as well: a virtual machine that was paused.
     pub paused: bool,
+
+    // The disk.
+    pub state: State,
+    /// Unit files as for this mode.
+    pub files: Mode,
     pub db: Db,
 
-    // Kept on disk, and under /run.
-    pub state: State,
+    // The run directory: gone with the power.
+    pub same_boot: bool,
     pub started: bool,
-    pub vrrp: Option<Vrrp>,
-    pub kept: Option<(Duration, String)>,
+    pub faults: BTreeSet<Fault>,
+    pub word: Option<Vrrp>,
+    pub lease: Option<Lease>,
+    pub fifo: Vec<Message>,
 
-    // The network interface, and what waits in the FIFO.
+    // The machine.
+    pub api: bool,
+    /// What keepalived said last; `None`: it does not run.
+    pub keepalived: Option<Vrrp>,
     pub vip: bool,
-    pub event: Option<Vrrp>,
+    /// keepalived has a reason for FAULT that is none of its track files.
+    pub ill: bool,
     /// Ticks without an advert of the other one, up to two.
     pub deaf: u8,
+    /// The peer was made unreachable.
+    pub unreachable: bool,
+    /// Questions of its plans are answered too late.
+    pub hasty: bool,
 
-    // In the memory of ap-notify.
-    pub notify: bool,
-    pub active: Option<Active>,
-    pub standby: Standby,
-    pub asked: Duration,
-    pub heard: Option<Said>,
-    pub grant: u8,
-    /// Name of the own relay log when last looked at.
-    pub relay: u8,
-    pub gateway: Gateway,
-    /// Ticks for which `gateway` has been wrong, up to two.
-    pub gateway_stale: u8,
-    pub steps: Vec<Step>,
-    /// Ticks since the active's half was last stepped.
-    pub stepped: u8,
+    // The program.
+    pub agent: Option<Agent>,
+    /// What the peer is told.
+    pub told: Option<Box<Answer>>,
+    /// It has heard that the peer promotes itself, or was promoted.
+    pub knows: bool,
+    /// An act that takes its time.
+    pub lingers: Option<(Ticket, Act)>,
+    /// What came while the machine stood still.
+    pub held: Vec<Input>,
+    /// After so many more acts something goes wrong.
+    pub mishap: Option<(u8, Mishap)>,
 }
 
 impl Node {
-    /// Half of a pair, started, epoch 1.
+    /// Half of a pair, started, epoch 1: an active alone, or its standby.
     pub fn new(role: Role) -> Self {
         let active = role == Role::Active;
-        let state = State { mode: Mode::Ap, role, epoch: 1, who: String::new(), why: String::new(), ..State::fresh() };
+        let state = State { mode: Mode::Ap, role, epoch: 1, solo: active, who: "operator".into(), ..State::fresh() };
+        let vrrp = if active { Vrrp::Master } else { Vrrp::Fault };
         Self {
             power: Power::On,
             paused: false,
-            db: Db {
-                up: true,
-                read_only: !active,
-                semi: false,
-                log: 0,
-                waiting: 0,
-                tail: 0,
-                acknowledged: 0,
-                replica: (!active).then_some(Replica { io: true, sql: true }),
-                relay: 0,
-                number: u8::from(!active),
-                numbers: u8::from(!active),
-                acks: 0,
-            },
             state,
+            files: Mode::Ap,
+            db: Db::new(!active),
+            same_boot: true,
             started: true,
-            vrrp: Some(if active { Vrrp::Master } else { Vrrp::Backup }),
-            kept: None,
+            // Without a lease a standby may not take the VIP.
+            faults: (!active).then_some(Fault::Role).into_iter().collect(),
+            word: Some(vrrp),
+            lease: None,
+            fifo: Vec::new(),
+            api: true,
+            keepalived: Some(vrrp),
             vip: active,
-            event: None,
+            ill: false,
             deaf: 0,
-            notify: true,
-            active: None,
-            standby: Standby::new(timing()),
-            asked: Duration::ZERO,
-            heard: None,
-            grant: 0,
-            relay: u8::from(!active),
-            gateway: Gateway::Answers,
-            gateway_stale: 0,
-            steps: Vec::new(),
-            stepped: 0,
+            unreachable: false,
+            hasty: false,
+            agent: None,
+            told: None,
+            knows: false,
+            lingers: None,
+            held: Vec::new(),
+            mishap: None,
         }
     }
 
     pub fn runs(&self) -> bool {
-        self.power == Power::On && self.notify
+        self.power == Power::On && self.agent.is_some()
     }
 
-    pub fn idle(&self) -> bool {
-        self.runs() && self.steps.is_empty()
-    }
-
-    /// Whether this node's adverts go out.
     pub fn advertises(&self) -> bool {
-        self.power == Power::On && self.vrrp == Some(Vrrp::Master)
+        self.power == Power::On && self.keepalived == Some(Vrrp::Master)
     }
 
-    /// The promised intention is to promote.
     pub fn promotes(&self) -> bool {
         matches!(self.state.intention, Some(Intention::Promote { .. }))
     }
 
-    /// Mirrors `Agent::answer`, as far as anything is decided by it.
-    pub fn says(&self) -> Said {
-        let replica = self.db.up.then_some(self.db.replica).flatten();
-        let state = &self.state;
-        Said {
-            mode: state.mode,
-            role: state.role,
-            epoch: state.epoch,
-            solo: state.solo,
-            fenced: state.fenced,
-            promoting: self.promotes() || self.standby.promoting(),
-            grant: if state.fenced { state.granted.as_deref().map_or(0, number) } else { self.grant },
-            lease: self.standby.claims(NOW),
-            relay: self.relay,
-            // A MASTER without its VIP is left alone out of care for its clients; what
-            // is proven here does not lean on that, and meets a promotion all the same.
-            vrrp: self.vrrp.filter(|vrrp| self.vip || *vrrp != Vrrp::Master),
-            vip: self.vip,
-            gateway: self.gateway,
-            writable: self.db.up.then_some(!self.db.read_only),
-            log: self.db.log,
-            // A look from before the relay log was lost still shows what was in it.
-            received: if replica.is_some() { self.db.received() } else { 0 },
-            replicating: replica.is_some_and(|replica| replica.io && replica.sql),
-        }
-    }
-
-    /// One look at the protection at `now`, with what was heard.
-    pub fn step(
-        &mut self,
-        now: Duration,
-        clients: u32,
-        heard: Option<&Answer>,
-        gateway: Gateway,
-    ) -> Vec<ap_core::protection::Order> {
-        let view = View {
-            db: (self.db.up && !self.db.read_only).then(|| DbView {
-                at: now,
-                semi_sync: self.db.semi,
-                clients,
-                waiting: self.db.waiting.count_ones(),
-                acknowledged: self.db.acknowledged.into(),
-                binlog_pos: position(self.db.log),
-            }),
-            asked: self.asked,
-            peer: heard,
-            gateway,
-            epoch: self.state.epoch,
-            fence_missing: false,
-        };
-        self.active.as_mut().map_or_else(Vec::new, |active| active.step(now, &view))
-    }
-
-    /// The lease is given up, off the disk first.
-    pub fn give_up(&mut self) {
-        self.kept = None;
-        self.standby.void("");
-        self.standby.forgotten();
-    }
-
     /// `ap-notify` is killed.
     pub fn forget(&mut self) {
-        self.notify = false;
-        self.active = None;
-        self.standby = Standby::new(timing());
-        (self.asked, self.heard, self.grant) = (Duration::ZERO, None, 0);
-        self.steps.clear();
-        self.stepped = 0;
-        (self.gateway, self.gateway_stale) = (Gateway::Silent, 0);
+        (self.agent, self.told, self.lingers) = (None, None, None);
+        self.held.clear();
+        self.knows = false;
     }
 
     /// `ap-notify` starts.
-    pub fn remember(&mut self) {
-        self.notify = true;
-        self.relay = 0;
-        if let Some((until, relay)) = &self.kept {
-            self.standby.resume(*until, relay.clone());
+    pub fn remember(&mut self, n: usize, twist: Option<Twist>) {
+        self.unreachable = false;
+        let kept = Kept {
+            state: self.state.clone(),
+            same_boot: self.same_boot,
+            vrrp: self.word,
+            started: self.started,
+            lease: self.lease.clone(),
+            event: None,
+        };
+        self.agent = Some(Agent::new(site(n, twist), kept, NOW));
+    }
+
+    /// What `state.toml` holds from here on.
+    pub fn saves(&mut self, state: &State) {
+        self.same_boot |= state.intention.is_some();
+        self.state = state.clone();
+        self.state.why.clear();
+        if let Some(Intention::Leave { why }) = &mut self.state.intention {
+            why.clear();
         }
     }
 
-    /// A tick passes.
-    pub fn age(&mut self) {
-        self.active.iter_mut().for_each(|active| active.age(TICK, NOW));
-        self.standby.age(TICK, NOW);
-        self.asked = self.asked.saturating_sub(TICK);
-        if let Some((until, _)) = &mut self.kept {
-            *until = until.saturating_sub(TICK);
-            // An end that is past is as good as none.
-            if *until <= NOW {
-                self.kept = None;
-            }
+    /// The power goes, and with it what lay in memory and under /run.
+    pub fn lose_power(&mut self) {
+        self.forget();
+        self.db.crash();
+        self.power = Power::Off;
+        (self.same_boot, self.started, self.word, self.lease) = (false, false, None, None);
+        self.faults = [Fault::Db, Fault::Api, Fault::Role].into();
+        self.fifo.clear();
+        (self.api, self.keepalived, self.vip, self.unreachable, self.deaf) = (false, None, false, false, 0);
+    }
+
+    /// Whether commits here wait for the standby, as the hooks of the unit see it.
+    pub fn in_session(&self) -> bool {
+        let s = &self.state;
+        s.mode == Mode::Ap && s.role == Role::Active && !s.solo && !s.fenced
+    }
+
+    /// What systemd says.
+    pub fn units(&self) -> Units {
+        let file = |start: bool| match (self.files, start) {
+            (Mode::M, _) => "masked",
+            (Mode::S, true) => "enabled",
+            _ => "disabled",
+        };
+        let unit = |active: bool, start: bool| UnitState {
+            active: if active { "active" } else { "inactive" }.into(),
+            file: file(start).into(),
+        };
+        Units {
+            start: unit(false, true),
+            database: unit(self.db.up, false),
+            api: unit(self.api, false),
+            keepalived: unit(self.keepalived.is_some(), false),
         }
+    }
+
+    pub fn up(&self, service: Service) -> bool {
+        match service {
+            Service::Database => self.db.up,
+            Service::Api => self.api,
+            Service::Keepalived => self.keepalived.is_some(),
+        }
+    }
+
+    /// A tick passes by its clock.
+    pub fn age(&mut self) {
+        self.agent.iter_mut().for_each(|agent| agent.age(TICK));
+        self.held.iter_mut().for_each(earlier);
+        self.lease.iter_mut().for_each(|(until, _)| older(until));
+    }
+}
+
+fn older(moment: &mut Duration) {
+    *moment = moment.saturating_sub(TICK);
+}
+
+/// What was seen and heard a tick ago.
+fn earlier(input: &mut Input) {
+    match input {
+        Input::Heard { asked: moment, .. }
+        | Input::Seen { at: moment, .. }
+        | Input::LeaseKept(Ok(Some((moment, _)))) => older(moment),
+        _ => {}
     }
 }

@@ -1,7 +1,5 @@
-//! What must never happen (design, section 5), and what must be possible for the
-//! rest to mean anything.
+//! What must never happen (design, section 5).
 
-use ap_core::mode::Mode;
 use ap_core::observed::Gateway;
 use stateright::Property;
 
@@ -46,6 +44,5 @@ pub fn all() -> Vec<Property<Bounds>> {
         Property::<Bounds>::always("G2", |_, w| !w.lost()),
         Property::<Bounds>::always("G3", |_, w| !w.stale_writable),
         Property::<Bounds>::always("served", |_, w| w.down < super::live::SOON),
-        Property::<Bounds>::sometimes("promoted", |_, w| w.nodes[1].state.mode == Mode::S && w.alone(1)),
     ]
 }

@@ -1,15 +1,12 @@
 //! How faults end.
 
-use std::time::Duration;
-
-use ap_core::mode::{Mode, Role, Vrrp};
-use ap_core::observed::Gateway;
-use ap_core::protection::View;
+use ap_core::message::Message;
+use ap_core::mode::{Fault, Service};
 
 use super::clock::NOW;
-use super::network::Flight;
 use super::node::Power;
-use super::world::{Without, World};
+use super::twist::Twist;
+use super::world::World;
 
 /// The end of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +16,9 @@ pub enum Repair {
     Flow,
     Power(usize),
     Notify(usize),
+    /// The database of a standby is started again by hand.
     Database(usize),
-    /// API, NIC or keepalived of a node that does not rest.
+    /// API, NIC or keepalived.
     Service(usize),
 }
 
@@ -28,59 +26,32 @@ impl World {
     pub fn repair(&mut self, repair: Repair) {
         match repair {
             Repair::Thaw(n) => {
-                (self.nodes[n].power, self.nodes[n].paused) = (Power::On, false);
-                self.nodes[1 - n].deaf = 0;
-                if self.without != Without::Pulse {
-                    self.nodes[n].standby.pulse(NOW);
+                let node = &mut self.nodes[n];
+                (node.power, node.paused) = (Power::On, false);
+                let held = std::mem::take(&mut node.held);
+                if self.rules.twist == Some(Twist::Unaware) {
+                    node.agent.iter_mut().for_each(|agent| agent.overlook(NOW));
                 }
+                self.nodes[1 - n].deaf = 0;
+                self.queue.extend(held.into_iter().map(|input| (n, input)));
+                self.rest();
             }
             Repair::Heal => self.heal(),
             Repair::Flow => self.stalled = false,
             Repair::Power(n) => {
                 self.nodes[n].power = Power::On;
-                // Of what was begun only a leaving is finished after a reboot.
-                let node = &mut self.nodes[n];
-                if node.promotes() {
-                    node.state.intention = None;
-                }
-                self.start_notify(n);
+                self.nodes[n].remember(n, self.rules.twist);
             }
-            Repair::Notify(n) => self.start_notify(n),
-            Repair::Service(n) => self.nodes[n].vrrp = Some(Vrrp::Backup),
+            Repair::Notify(n) => self.nodes[n].remember(n, self.rules.twist),
+            Repair::Service(n) => {
+                self.nodes[n].ill = false;
+                self.keepalived_looks(n);
+            }
             Repair::Database(n) => {
                 self.nodes[n].db.start();
-                if self.nodes[n].vrrp == Some(Vrrp::Fault) {
-                    self.nodes[n].vrrp = Some(Vrrp::Backup);
-                }
+                self.nodes[n].fifo.push(Message::Started(Service::Database));
+                self.set_fault(n, Fault::Db, false);
             }
         }
-    }
-
-    fn start_notify(&mut self, n: usize) {
-        let node = &self.nodes[n];
-        let active =
-            (node.state.mode == Mode::Ap && node.state.role == Role::Active).then(|| self.new_active(node.state.solo));
-        let node = &mut self.nodes[n];
-        node.remember();
-        node.active = active;
-        self.flights[n] = Flight::Idle;
-        self.probe(n);
-        if self.without == Without::Restart {
-            self.trust(n);
-        }
-    }
-
-    /// As if the peer had just said that it is still a standby.
-    fn trust(&mut self, n: usize) {
-        let answer = super::node::Node::new(Role::Standby).says().answer();
-        let view = View {
-            db: None,
-            asked: NOW + Duration::from_millis(1),
-            peer: Some(&answer),
-            gateway: Gateway::Answers,
-            epoch: 1,
-            fence_missing: false,
-        };
-        self.nodes[n].active.iter_mut().for_each(|active| drop(active.step(NOW, &view)));
     }
 }

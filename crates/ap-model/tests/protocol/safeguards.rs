@@ -6,110 +6,112 @@ use ap_core::mode::Mode;
 use super::bounds::Bounds;
 use super::explore::{breaks, holds};
 use super::faults::Fault;
-use super::faults::Fault::{Freeze, Isolate, Mend, Notify, PowerOff, Replication, Set, Stall, Usurped};
+use super::faults::Fault::{
+    Adverts, Amid, Freeze, Isolate, Mend, Notify, PowerOff, Replication, Service, Set, Stall, Usurped,
+};
+use super::node::Mishap;
 use super::repair::Repair;
 use super::repair::Repair::{Heal, Thaw};
-use super::world::Without;
+use super::twist::Twist;
 
 /// There is one without the safeguard, by these events in this order.
 #[track_caller]
-fn needed(without: Without, events: &[Fault]) {
-    needed_in(without, || Bounds::story(events));
+fn needed(twist: Twist, events: &[Fault]) {
+    needed_in(twist, || Bounds::story(events));
 }
 
 #[track_caller]
-fn needed_in(without: Without, bounds: impl Fn() -> Bounds) {
-    breaks(&format!("without {without:?}"), bounds().without(without));
-    holds(&format!("with {without:?}"), bounds());
+fn needed_in(twist: Twist, bounds: impl Fn() -> Bounds) {
+    breaks(&format!("without {twist:?}"), bounds().without(twist));
+    holds(&format!("with {twist:?}"), bounds());
 }
 
 #[test]
 fn a_whole_session() {
-    needed_in(Without::Whole, || Bounds::new(1, &[PowerOff(0)]).stay().alone());
+    needed_in(Twist::Whole, || Bounds::story(&[Stall, PowerOff(0)]).alone());
 }
 
 #[test]
 fn the_promise() {
-    needed(Without::Promise, &[Stall, Usurped]);
+    needed(Twist::Promise, &[Stall, Usurped]);
 }
 
 #[test]
 fn promoting() {
-    needed_in(Without::Promoting, || Bounds::new(1, &[Usurped]).stay());
+    needed_in(Twist::Promoting, || Bounds::story(&[Stall, Usurped]).slow());
 }
 
 #[test]
 fn silence_as_long_as_a_lease() {
-    needed(Without::Silence, &[Stall, Notify(1), Mend(Repair::Notify(1)), Usurped]);
+    needed(Twist::Impatient, &[Stall, Notify(1), Mend(Repair::Notify(1)), Usurped]);
 }
 
 #[test]
 fn silence_anew_after_a_gap() {
-    needed(Without::Gap, &[Freeze(0), PowerOff(1), Mend(Thaw(0))]);
+    needed(Twist::Unaware, &[Freeze(0), PowerOff(1), Mend(Thaw(0))]);
 }
 
 #[test]
 fn another_relay_log_voids_the_lease() {
-    needed(Without::Relay, &[Replication(1), PowerOff(0)]);
+    needed(Twist::Relay, &[Replication(1), PowerOff(0)]);
 }
 
 #[test]
 fn the_drain() {
-    needed(Without::Drain, &[PowerOff(0)]);
+    needed(Twist::Drain, &[PowerOff(0)]);
 }
 
 #[test]
 fn the_fence() {
-    needed(Without::Fence, &[Isolate(0)]);
+    needed(Twist::Fence, &[Isolate(0)]);
 }
 
 #[test]
 fn the_epoch() {
-    needed(Without::Epoch, &[Freeze(0), Mend(Thaw(0))]);
+    needed(Twist::Epoch, &[Freeze(0), Mend(Thaw(0))]);
 }
 
 #[test]
 fn the_lease_claimed_when_looked_at() {
-    needed_in(Without::Claim, || Bounds::story(&[Stall, Usurped, PowerOff(0)]).slow());
+    needed_in(Twist::Claim, || Bounds::story(&[Stall, Usurped, PowerOff(0)]).slow());
 }
 
 #[test]
 fn a_lease_at_the_end_of_a_promotion_with_a_gap() {
-    needed(Without::Pulse, &[Usurped, Freeze(1), PowerOff(0), Mend(Thaw(1))]);
+    needed(Twist::Unaware, &[Amid(1, 0, Mishap::Freeze), Usurped, Mend(Thaw(1))]);
 }
 
 #[test]
 fn the_gateway_asked_anew() {
-    needed(Without::FreshGateway, &[Isolate(1)]);
+    needed(Twist::FreshGateway, &[Isolate(1), Adverts(1)]);
 }
 
 #[test]
 fn silence_after_promoting_says_nothing() {
-    needed(Without::HeardPromoting, &[Usurped, PowerOff(1)]);
+    needed_in(Twist::Trusting, || Bounds::story(&[Usurped, PowerOff(1)]).slow());
 }
 
 #[test]
 fn silence_after_isolation_says_nothing() {
-    needed(Without::Isolation, &[Isolate(0), PowerOff(1), Mend(Heal)]);
+    needed(Twist::Trusting, &[Isolate(0), PowerOff(1), Mend(Heal)]);
 }
 
 #[test]
 fn silence_after_a_blink_says_nothing() {
-    needed(Without::Blink, &[Freeze(0), PowerOff(1), Mend(Thaw(0))]);
+    needed(Twist::Trusting, &[Freeze(0), PowerOff(1), Mend(Thaw(0))]);
 }
 
 #[test]
 fn silence_after_a_restart_says_nothing() {
-    needed(Without::Restart, &[Notify(0), Usurped, PowerOff(1), Mend(Repair::Notify(0))]);
+    needed(Twist::Trusting, &[Notify(0), Usurped, PowerOff(1), Mend(Repair::Notify(0))]);
 }
 
 #[test]
 fn the_epoch_of_a_node_in_m() {
-    needed(Without::Resting, &[Freeze(0), Set(1, Mode::M), Mend(Thaw(0))]);
+    needed(Twist::Resting, &[Freeze(0), Set(1, Mode::M), Mend(Thaw(0))]);
 }
 
 #[test]
-fn the_epoch_that_is_counted_on_from() {
-    let events = [Freeze(0), Mend(Thaw(0))];
-    needed_in(Without::Followed, || Bounds { raised: true, ..Bounds::story(&events).stay() });
+fn a_state_that_is_durable() {
+    needed(Twist::Durable, &[Stall, Notify(0), Mend(Repair::Notify(0)), Service(0)]);
 }

@@ -1,20 +1,25 @@
 //! Where the exploration begins.
 
+use std::collections::VecDeque;
+
 use ap_core::mode::Role;
 use ap_core::observed::Gateway;
-use ap_core::protection::Active;
 
 use super::bounds::Bounds;
 use super::network::Flight;
 use super::node::Node;
-use super::world::World;
+use super::world::{Rules, World};
+
+/// A session is whole by then, and nothing is young any more.
+const SETTLED: u8 = 12;
 
 impl Bounds {
-    /// A pair in a whole session, unless the bounds say otherwise.
+    /// A pair in a whole session, or two nodes that are just beginning one.
     pub fn start(&self) -> World {
         let mut pair = World {
             nodes: [Node::new(Role::Active), Node::new(Role::Standby)],
             flights: [Flight::Idle, Flight::Idle],
+            woken: [false; 2],
             cut: false,
             stalled: false,
             gateway: [Gateway::Answers; 2],
@@ -22,23 +27,22 @@ impl Bounds {
             writes: 0,
             faults: self.faults,
             lag: self.lag,
-            limits: self.limits,
+            late: self.late,
             down: 0,
             stale_writable: false,
-            without: self.without,
+            rules: Rules { talk: true, ..Rules::default() },
+            queue: VecDeque::new(),
         };
-        pair.nodes[0].active = Some(pair.new_active(true));
-        pair.nodes[0].state.solo = true;
-        while !self.alone && !pair.nodes[0].active.as_ref().is_some_and(Active::protected) {
-            pair.settle();
+        for n in [0, 1] {
+            pair.nodes[n].remember(n, self.rules.twist);
         }
         if !self.alone {
-            pair.settle();
+            (0..SETTLED).for_each(|_| pair.settle());
+            let protected = pair.nodes.iter().all(|node| node.told.as_ref().is_some_and(|told| told.protected));
+            assert!(protected, "a fresh pair is whole: {pair:?}");
         }
-        if self.raised {
-            pair.nodes[1].state.epoch = 0;
-        }
-        pair.normal();
+        pair.rules = self.rules;
+        pair.forget();
         pair
     }
 }
@@ -47,12 +51,9 @@ impl World {
     /// A tick in which nothing goes wrong.
     fn settle(&mut self) {
         for n in [0, 1] {
-            self.ask(n);
-            self.reply(n);
-            self.hear(n);
+            self.wake(n);
+            self.read(n);
         }
-        self.protect(0, usize::MAX);
         self.tick(None);
-        self.protect(0, usize::MAX);
     }
 }

@@ -1,60 +1,35 @@
 //! The pair as a whole, and how time passes for it.
 
-use ap_core::observed::Gateway;
-use ap_core::state::Intention;
-use ap_core::step::Step;
+use std::collections::VecDeque;
 
-use super::clock::{NOW, TICK};
+use ap_core::agent::Input;
+use ap_core::mode::Vrrp;
+use ap_core::observed::Gateway;
+
+use super::clock::NOW;
 use super::database::Writes;
 use super::network::Flight;
-use super::node::Node;
+use super::node::{Node, Power};
+use super::twist::Twist;
 
-/// The safeguard that is left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Without {
-    Nothing,
-    /// A grant waits for the session to be whole.
-    Whole,
-    /// *No lease* is a promise: a question under way counts, too.
-    Promise,
-    /// *Promoting*: the active stalls.
-    Promoting,
-    /// Going on alone waits for the end of any lease.
-    Silence,
-    /// A gap in the active's own running begins the silence anew.
-    Gap,
-    /// Another relay log voids the lease.
-    Relay,
-    /// A promotion waits until all that was received is applied.
-    Drain,
-    /// SIGKILL for the database of an active that leaves.
-    Fence,
-    /// The older epoch leaves.
-    Epoch,
-    /// The lease is looked at and claimed in one.
-    Claim,
-    /// A gap during the promotion needs a lease at its end.
-    Pulse,
-    /// The gateway is probed after the peer was found silent.
-    FreshGateway,
-    /// Silence after *promoting* says nothing.
-    HeardPromoting,
-    /// Silence after having been cut off from the gateway says nothing.
-    Isolation,
-    /// Silence after a gap as long as VRRP's own says nothing.
-    Blink,
-    /// Silence after a restart says nothing.
-    Restart,
-    /// A higher epoch counts even in `m`.
-    Resting,
-    /// The epoch followed is written down before it is counted on from.
-    Followed,
+/// What stays the same in one exploration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Rules {
+    pub twist: Option<Twist>,
+    /// Faults may strike at the moments that are documented as limits.
+    pub limits: bool,
+    /// Regular questions are answered at once.
+    pub talk: bool,
+    /// Writing down that a promotion begins may take any time, and so may the drain.
+    pub slow: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct World {
     pub nodes: [Node; 2],
     pub flights: [Flight; 2],
+    /// Had its tick since time last passed.
+    pub woken: [bool; 2],
     /// The link between the two is cut.
     pub cut: bool,
     /// The replica does not receive although it is connected.
@@ -68,65 +43,133 @@ pub struct World {
     /// Faults to come, and ticks that one clock may still miss.
     pub faults: u8,
     pub lag: u8,
-    /// Faults may strike at the moments that are documented as limits.
-    pub limits: bool,
+    /// Answers that may still come late.
+    pub late: u8,
     /// Ticks for which nobody could write, while that is counted.
     pub down: u8,
     /// A node was made writable without all that was acknowledged.
     pub stale_writable: bool,
-    pub without: Without,
+    pub rules: Rules,
+    /// What the agents are about to be told; empty between two events.
+    pub queue: VecDeque<(usize, Input)>,
 }
 
 impl World {
+    /// Time passes; one clock may be late.
     pub fn tick(&mut self, late: Option<usize>) {
+        self.late = self.late.saturating_sub(self.answers_under_way());
         for n in [0, 1] {
-            let advert = self.nodes[1 - n].advertises() && self.linked();
-            let truth = self.gateway[n];
+            let advert = self.nodes[1 - n].advertises() && !self.cut;
             let node = &mut self.nodes[n];
-            node.deaf = if advert { 0 } else { (node.deaf + 1).min(2) };
-            node.gateway_stale = if node.gateway == truth { 0 } else { (node.gateway_stale + 1).min(2) };
-            if node.runs() || self.without == Without::Pulse {
-                node.standby.pulse(NOW);
-            }
-            if node.paused {
-                continue;
-            }
-            if late == Some(n) {
+            let deaf = node.keepalived == Some(Vrrp::Backup) && !advert;
+            node.deaf = if deaf { (node.deaf + 1).min(2) } else { 0 };
+            self.woken[n] = false;
+            if node.paused || late == Some(n) {
                 // Its clock stands still; what is counted in true time does not.
-                if self.flights[n] == Flight::Done {
-                    self.flights[n] = Flight::Idle;
-                }
                 continue;
             }
             node.age();
-            if node.active.is_some() {
-                node.stepped = (node.stepped + 1).min(8);
-            }
-            self.flights[n].age(TICK);
+            self.flights[n].age();
         }
         if late.is_some() {
             self.lag -= 1;
         }
     }
 
-    /// A promotion was decided on, and nothing of it done.
-    pub fn lingers(&self, n: usize) -> bool {
-        matches!(self.nodes[n].steps.first(), Some(Step::Intend(Intention::Promote { .. })))
+    /// The agent's own tick.
+    pub fn wake(&mut self, n: usize) {
+        self.tell(n, Input::Tick);
+        self.woken[n] = true;
+    }
+
+    /// The FIFO is read, all of it at once.
+    pub fn read(&mut self, n: usize) {
+        let lines = std::mem::take(&mut self.nodes[n].fifo);
+        self.tell(n, Input::Lines(lines));
     }
 
     /// What must happen within a tick has happened.
-    pub fn may_tick(&self, slow: bool) -> bool {
-        if (0..2).any(|n| self.next_for(n) != 0 || self.acknowledges(n)) {
-            return false;
-        }
-        (0..2).filter(|n| self.nodes[*n].runs()).all(|n| {
+    pub fn may_tick(&self) -> bool {
+        let prompt = (0..2).all(|n| {
             let node = &self.nodes[n];
-            let waits = matches!(node.steps.first(), Some(Step::Drain)) && !self.can_run(n);
-            let busy = !node.steps.is_empty();
-            (self.flights[n].may_tick() || (self.flights[n] == Flight::Idle && !self.curious(n)))
-                && node.gateway_stale < 2
-                && (!busy || waits || (slow && self.lingers(n)))
-                && (busy || (node.event.is_none() && (node.active.is_none() || node.stepped == 0)))
-        })
+            let replicates = self.next_for(n) != 0 || self.acknowledges(n);
+            let told = self.woken[n] && node.fifo.is_empty() && self.flights[n].may_tick();
+            (told || !node.runs()) && !replicates && !self.may_be_master(n)
+        });
+        prompt && self.answers_under_way() <= self.late
+    }
+
+    /// Answers that will come late if time passes now.
+    fn answers_under_way(&self) -> u8 {
+        (0..2).map(|n| u8::from(self.nodes[n].runs() && self.flights[n] != Flight::Idle)).sum()
+    }
+
+    /// Forgets what nobody will ever decide by, so that states which differ in it
+    /// alone are one.
+    pub fn forget(&mut self) {
+        for n in 0..2 {
+            self.nodes[1 - n].db.acks &= self.nodes[n].db.waiting;
+            let node = &mut self.nodes[n];
+            if let Some(agent) = &mut node.agent {
+                agent.blink(NOW);
+                agent.forget(NOW);
+                if self.rules.twist == Some(Twist::Trusting) {
+                    agent.trust();
+                }
+            }
+            if let Some((until, _)) = &mut node.lease
+                && *until <= NOW
+            {
+                *until = std::time::Duration::ZERO;
+            }
+        }
+    }
+
+    /// The next write that replica `n` would receive, 0 for none.
+    pub fn next_for(&self, n: usize) -> Writes {
+        let (own, source) = (&self.nodes[n], &self.nodes[1 - n]);
+        let forked = own.db.received() & !source.db.log != 0;
+        let connected = own.power == Power::On && source.power == Power::On && !self.cut;
+        if !connected || !own.db.receives() || self.stalled || forked || !source.db.up || source.db.replica.is_some() {
+            return 0;
+        }
+        let missing = source.db.log & !own.db.received();
+        missing & missing.wrapping_neg()
+    }
+
+    /// Whether an acknowledgement reaches `n` and is waited for.
+    pub fn acknowledges(&self, n: usize) -> bool {
+        let (own, other) = (&self.nodes[n], &self.nodes[1 - n]);
+        let acks = own.db.waiting & other.db.acks;
+        own.power == Power::On && own.db.up && acks != 0 && other.db.semi_replica && !self.cut
+    }
+
+    /// A client writes.
+    pub fn write(&mut self, n: usize) {
+        let write = 1 << self.writes;
+        self.writes += 1;
+        let db = &mut self.nodes[n].db;
+        db.log |= write;
+        if db.semi {
+            db.waiting |= write;
+        } else {
+            self.acknowledged |= write;
+        }
+    }
+
+    pub fn receive(&mut self, n: usize) {
+        let next = self.next_for(n);
+        let db = &mut self.nodes[n].db;
+        db.relay |= next;
+        db.acks |= next;
+    }
+
+    pub fn acknowledge(&mut self, n: usize) {
+        let acks = std::mem::take(&mut self.nodes[1 - n].db.acks);
+        let db = &mut self.nodes[n].db;
+        let done = db.waiting & acks;
+        db.waiting &= !done;
+        db.acknowledged |= done;
+        self.acknowledged |= done;
     }
 }
