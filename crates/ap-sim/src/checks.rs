@@ -9,8 +9,11 @@ use ap_core::answer::Answer;
 use ap_core::mode::Mode;
 use ap_core::state::State;
 
-use crate::mariadb::Io;
+use crate::mariadb::{Io, Released};
 use crate::world::World;
+
+/// An agent has looked at its database by then, and has acted on what it saw.
+const DRIFT: Duration = Duration::from_secs(2);
 
 /// Something that must never happen, and has.
 #[derive(Debug, Clone)]
@@ -83,7 +86,7 @@ impl Ledger {
 
 impl World {
     /// A client is told that its write is done.
-    pub fn acknowledged(&mut self, n: usize, key: usize) {
+    pub fn acknowledged(&mut self, n: usize, key: usize, released: Released) {
         self.figures.acknowledged += 1;
         self.ledger.acknowledge(key);
         if self.ledger.last > Duration::ZERO {
@@ -93,17 +96,26 @@ impl World {
         self.ledger.last = self.now;
         let (node, other) = (&self.nodes[n], &self.nodes[1 - n]);
         let host = n + 1;
-        if other.acknowledges_alone() && !node.db.semi_sync {
+        let received = self.received(1 - n, key);
+        let alone = released == Released::Otherwise && !received;
+        let grants = node.published.as_ref().is_some_and(|told| told.grant.is_some());
+        if alone && other.acknowledges_alone() {
             self.breaks("G1", format!("host{host} acknowledges {key}, and the other host may do so as well"));
         } else if node.published.as_ref().is_some_and(|told| told.fenced) {
             self.breaks("word", format!("host{host} acknowledges {key} after its word that it does not"));
-        } else if !node.db.semi_sync && node.published.as_ref().is_some_and(|told| told.grant.is_some()) {
+        } else if alone && grants && !self.drifts() {
             self.breaks("grant", format!("host{host} acknowledges {key} alone while it grants"));
-        } else if !node.db.semi_sync || !self.received(1 - n, key) {
+        } else if !received {
             // A late acknowledgement of what a promoted standby has received is none the worse
             // for what that one has acknowledged since.
             self.has_all(n, "acknowledges");
         }
+    }
+
+    /// Whether somebody has changed what semi-sync does a moment ago, so that no agent
+    /// can have seen it.
+    fn drifts(&self) -> bool {
+        self.drifted.is_some_and(|since| self.now.saturating_sub(since) < DRIFT)
     }
 
     /// Whether a host has this, applied or not.
@@ -117,7 +129,7 @@ impl World {
             self.ledger.give_up(n);
         }
         // With semi-sync it acknowledges nothing that its standby does not have.
-        if !self.nodes[n].db.semi_sync {
+        if self.nodes[n].db.semi_sync.is_alone() {
             self.has_all(n, "is made writable");
         }
     }

@@ -85,7 +85,7 @@ impl World {
                         after = node.site.config.database.timeout.get();
                         Err("timed out".into())
                     }
-                    _ => Ok(Box::new(node.db.status(self.clients(n)))),
+                    _ => Ok(Box::new(node.db.status())),
                 };
                 Seen::Database { status, process: node.db.process() }
             }
@@ -205,7 +205,12 @@ impl World {
             Act::Start { service, .. } if node.unit_files[file(*service)].masked => {
                 return End::Failed("the unit is masked");
             }
-            Act::Start { service, .. } => self.service_runs(n, *service, true, true),
+            Act::Start { service, .. } => {
+                self.service_runs(n, *service, true, true);
+                if !self.nodes[n].up(*service) {
+                    return End::Failed("the unit has failed");
+                }
+            }
             Act::Stop { service, .. } => self.stops(n, *service),
             Act::UnitFiles(changes) => self.change_files(n, changes),
             Act::Reseed => return self.reseeds(n),
@@ -224,7 +229,7 @@ impl World {
         }
         for sql in statements {
             // It waits for commits under way, and these for an acknowledgement.
-            if sql.text() == "SET GLOBAL read_only=ON" && !self.nodes[n].db.waiting.is_empty() {
+            if sql.text() == "SET GLOBAL read_only=ON" && !self.nodes[n].db.semi_sync.waiting.is_empty() {
                 let waits = self.now.saturating_sub(since) < limit;
                 self.nodes[n].db.locked = waits;
                 return if waits { End::Again(ms(2)) } else { End::Failed("read_only waits for commits under way") };

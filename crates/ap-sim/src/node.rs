@@ -120,6 +120,8 @@ pub struct Node {
     pub unreachable: bool,
     /// The SQL thread is held up.
     pub lags: bool,
+    /// What its database sends to the other host is dropped.
+    pub stalled: bool,
 }
 
 impl Node {
@@ -163,6 +165,7 @@ impl Node {
             muted: false,
             unreachable: false,
             lags: false,
+            stalled: false,
         }
     }
 
@@ -262,7 +265,7 @@ impl Node {
 
     /// Whether a commit here is acknowledged without anybody else.
     pub fn acknowledges_alone(&self) -> bool {
-        self.power != Power::Off && self.db.writable() && !self.db.semi_sync && self.vip
+        self.power != Power::Off && self.db.writable() && self.db.semi_sync.is_alone() && self.vip
     }
 
     /// Whether a service runs.

@@ -8,6 +8,7 @@ use ap_core::mode::{Mode, Service};
 use fastrand::Rng;
 
 use crate::faults::What;
+use crate::mariadb::{Content, Holds};
 use crate::operator::set;
 use crate::world::ms;
 
@@ -61,13 +62,33 @@ const KINDS: &[Kind] = &[
     Kind(4, |_, n| What::Lag(n)),
     Kind(2, |_, n| What::Deaf(n)),
     Kind(2, |_, n| What::Replication(n)),
-    Kind(2, |_, n| What::Errant(n)),
+    Kind(2, |rng, n| What::Errant(n, errant(rng))),
+    Kind(4, |_, n| What::Stall(n)),
+    Kind(2, |_, n| What::Session(n, Holds::Rows)),
+    Kind(2, |_, n| What::Session(n, Holds::ReadLock)),
+    Kind(2, |_, _| What::Writes(Content::Large)),
+    Kind(2, |_, _| What::Writes(Content::Unsafe)),
+    Kind(1, |_, n| What::Sql(n, "SET GLOBAL rpl_semi_sync_master_wait_point=AFTER_COMMIT")),
     Kind(20, |rng, n| What::Command(n, verb(rng))),
 ];
 
 /// What is known to end badly until it is mended, with the story in tests/known that
 /// shows how: only some worlds meet it, so that the others stay sharp.
-const STRAINS: &[(&str, Kind)] = &[];
+const STRAINS: &[(&str, Kind)] = &[
+    ("semi_sync_is_switched_off_by_hand", Kind(2, |_, n| What::Sql(n, "SET GLOBAL rpl_semi_sync_master_enabled=OFF"))),
+    (
+        "semi_sync_gives_up_after_a_timeout_set_by_hand",
+        Kind(2, |_, n| What::Sql(n, "SET GLOBAL rpl_semi_sync_master_timeout=1000")),
+    ),
+    (
+        "commits_do_not_wait_for_a_standby_that_is_gone",
+        Kind(2, |_, n| What::Sql(n, "SET GLOBAL rpl_semi_sync_master_wait_no_slave=OFF")),
+    ),
+    ("a_second_semi_sync_replica_acknowledges", Kind(2, |_, n| What::Stranger(n))),
+    ("a_waiting_commit_is_killed", Kind(1, |_, n| What::Sql(n, "KILL QUERY"))),
+    ("a_waiting_commit_is_killed", Kind(1, |_, n| What::Sql(n, "KILL CONNECTION"))),
+    ("the_database_of_the_active_is_shut_down_while_commits_wait", Kind(1, |_, n| What::Shutdown(n))),
+];
 
 /// A schedule: so many faults and commands, a half of them close to another.
 pub fn schedule(seed: u64) -> Vec<Happening> {
@@ -110,6 +131,11 @@ fn what(rng: &mut Rng, strained: bool) -> (What, Option<&'static str>) {
         }
     }
     (What::Cut, None)
+}
+
+/// What somebody commits on a standby.
+fn errant(rng: &mut Rng) -> Content {
+    if rng.bool() { Content::Rows } else { Content::Maintenance }
 }
 
 fn service(rng: &mut Rng) -> Service {

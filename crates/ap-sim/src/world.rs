@@ -16,10 +16,12 @@ use ap_core::message::Message;
 
 use crate::checks::{Broken, Ledger};
 use crate::clients::Writer;
+use crate::mariadb::Content;
 use crate::node::{Node, Power};
 use crate::operator::Operator;
 use crate::replication::{Conn, Dump};
 use crate::schedule::Happening;
+use crate::stranger::Stranger;
 use crate::twist::Twist;
 use crate::{Figures, Story};
 
@@ -79,6 +81,12 @@ pub enum Due {
     Apply,
     /// The master's side notices that its replica is gone.
     Gone(u64),
+    /// A commit has waited for the timeout of semi-sync, in this process.
+    GiveUp(u32, usize),
+    /// A stranger's replica has everything up to this place, of this process.
+    StrangerAck(u32, usize),
+    /// A stranger's replica looks for its master.
+    Stranger(usize),
     /// A writer goes on.
     Write(usize),
     /// Something of the schedule begins or ends.
@@ -122,6 +130,12 @@ pub struct World {
     pub dumps: [Option<Dump>; 2],
     /// Names connections.
     pub connections: u64,
+    /// A stranger's semi-sync replica, by master.
+    pub strangers: [Option<Stranger>; 2],
+    /// What the first of the writers writes.
+    pub writes: Content,
+    /// When somebody last changed what semi-sync does.
+    pub drifted: Option<Duration>,
     /// Clients.
     pub writers: Vec<Writer>,
     /// They have been told to stop.
@@ -174,6 +188,9 @@ impl World {
             conns: [None, None],
             dumps: [None, None],
             connections: 0,
+            strangers: [None; 2],
+            writes: Content::Rows,
+            drifted: None,
             writers: vec![Writer::default(); 3],
             quiet: false,
             ledger: Ledger::default(),
@@ -307,6 +324,7 @@ impl World {
             Due::Strike(at) => self.strikes(at),
             Due::Mend(at) => self.mends(at),
             Due::Operator => self.operator_looks(),
+            Due::Stranger(n) => self.stranger_looks(n),
             _ => {}
         }
     }
@@ -338,7 +356,9 @@ impl World {
             Due::Io => self.io(n),
             Due::Apply => self.applies(n),
             Due::Gone(conn) => self.replica_gone(n, conn),
-            Due::Write(_) | Due::Strike(_) | Due::Mend(_) | Due::Operator => {}
+            Due::GiveUp(process, key) => self.gives_up(n, process, key),
+            Due::StrangerAck(process, upto) => self.stranger_acked(n, process, upto),
+            Due::Stranger(_) | Due::Write(_) | Due::Strike(_) | Due::Mend(_) | Due::Operator => {}
         }
     }
 

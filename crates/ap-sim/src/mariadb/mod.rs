@@ -2,22 +2,22 @@
 //! log, the relay log and what makes it vanish, commits that wait. It understands the
 //! statements of `ap_core::sql` by their text.
 
+mod semi_sync;
+mod sessions;
+mod status;
+mod trx;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use ap_core::gtid::{GtidPos, GtidState};
-use ap_core::observed::{DbStatus, Replica};
+use ap_core::gtid::GtidPos;
 
-/// A transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trx {
-    /// Names what a client wrote; `None`: a transaction of the pair's own.
-    pub key: Option<usize>,
-    /// Who wrote it first.
-    pub server: u32,
-    /// Its number within the domain.
-    pub seq: u64,
-}
+pub use semi_sync::{FOREVER, Released, SemiSync, Waiting};
+pub use sessions::{Holds, Session};
+pub use trx::{Content, Trx};
+
+/// InnoDB has written that a commit has ended after so long.
+const FLUSHED: Duration = Duration::from_millis(30);
 
 /// The IO thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,15 +28,6 @@ pub enum Io {
     Connecting,
     /// Receives.
     Yes,
-}
-
-/// A commit that waits for its acknowledgement.
-#[derive(Debug, Clone, Copy)]
-pub struct Waiting {
-    /// Its place in the binary log.
-    pub at: usize,
-    /// What the client wrote.
-    pub key: usize,
 }
 
 /// A server with its data directory.
@@ -55,18 +46,16 @@ pub struct Server {
     pub read_only: bool,
     /// `read_only` was asked for and waits: no new commit begins.
     pub locked: bool,
-    /// Commits wait for a replica.
-    pub semi_sync: bool,
-    /// It says that they do, and they do not ([`crate::Twist::NoSemiSync`]).
-    pub pretends: bool,
+    /// The master's side of semi-sync.
+    pub semi_sync: SemiSync,
     /// This replica acknowledges, from the next start of its IO thread on.
     pub semi_sync_replica: bool,
     /// The binary log.
     pub log: Vec<Trx>,
     /// The last number of each server in it.
     logged: BTreeMap<u32, u64>,
-    /// Commits that wait.
-    pub waiting: VecDeque<Waiting>,
+    /// Sessions of others that hold something.
+    pub sessions: Vec<Session>,
     /// When the last of the own commits ended, and how many ended since.
     flushed: (Duration, usize),
     /// Where crash recovery would truncate.
@@ -81,7 +70,6 @@ pub struct Server {
     sql_thread: u64,
     io_error: String,
     sql_error: String,
-    acknowledged: u64,
 }
 
 impl Server {
@@ -95,12 +83,11 @@ impl Server {
             threads: 0,
             read_only: true,
             locked: false,
-            semi_sync: false,
-            pretends: false,
+            semi_sync: SemiSync::default(),
             semi_sync_replica: false,
             log: Vec::new(),
             logged: BTreeMap::new(),
-            waiting: VecDeque::new(),
+            sessions: Vec::new(),
             flushed: (Duration::ZERO, 0),
             tail: None,
             slave_pos: None,
@@ -110,7 +97,6 @@ impl Server {
             sql_thread: 0,
             io_error: String::new(),
             sql_error: String::new(),
-            acknowledged: 0,
         }
     }
 
@@ -120,44 +106,58 @@ impl Server {
         if !self.up {
             return;
         }
-        let lately = now.saturating_sub(self.flushed.0) < Duration::from_millis(30);
-        let unflushed = if lately { self.flushed.1 } else { 0 };
-        let from = self.waiting.front().map_or(self.log.len(), |it| it.at).saturating_sub(unflushed);
+        let waiting = self.semi_sync.waiting.front().filter(|_| !self.semi_sync.is_after_commit());
+        let from = waiting.map_or(self.log.len(), |it| it.at).saturating_sub(self.unflushed(now));
         self.tail = Some(from.min(self.log.len()));
         self.ends();
     }
 
-    /// The process ends in the ordinary way: what waited is committed, and told so.
+    fn unflushed(&self, now: Duration) -> usize {
+        if now.saturating_sub(self.flushed.0) < FLUSHED { self.flushed.1 } else { 0 }
+    }
+
+    /// The process ends in the ordinary way: what waited is committed, and told so
+    /// (docs/FACTS.md#semi-sync-shutdown-says-ok).
     pub fn stops(&mut self) -> Vec<Waiting> {
-        let told = self.waiting.drain(..).collect();
+        let told = self.semi_sync.waiting.drain(..).collect();
         self.tail = None;
         self.ends();
         told
     }
 
     fn ends(&mut self) {
-        self.waiting.clear();
+        self.semi_sync = SemiSync::default();
+        self.sessions.clear();
         (self.up, self.hangs, self.locked) = (false, false, false);
         (self.io, self.sql_thread) = (Io::No, 0);
         self.relay.clear();
     }
 
     /// The process starts. Returns the transactions that recovery took out.
-    pub fn starts(&mut self, truncating: bool) -> Vec<Trx> {
+    ///
+    /// # Errors
+    /// Recovery refuses to take out what cannot be rolled back, and the process ends.
+    pub fn starts(&mut self, truncating: bool) -> Result<Vec<Trx>, ()> {
+        let from = if truncating { self.truncates_from()? } else { None };
+        self.tail = None;
         self.up = true;
         self.starts += 1;
-        (self.read_only, self.semi_sync, self.semi_sync_replica) = (true, false, false);
-        self.pretends = false;
+        (self.read_only, self.semi_sync_replica) = (true, false);
         self.io_error.clear();
         self.sql_error.clear();
-        match self.tail.take() {
-            Some(from) if truncating => {
-                let gone = self.log.split_off(from);
-                self.count();
-                gone
-            }
-            _ => Vec::new(),
-        }
+        let Some(from) = from else { return Ok(Vec::new()) };
+        let gone = self.log.split_off(from);
+        self.count();
+        Ok(gone)
+    }
+
+    /// Where recovery truncates (docs/FACTS.md#recovery-truncates): from the first that
+    /// can be rolled back, if everything behind it can (docs/FACTS.md#recovery-refuses-ddl).
+    fn truncates_from(&self) -> Result<Option<usize>, ()> {
+        let tail = self.tail.unwrap_or(self.log.len());
+        let rolls_back = |trx: &Trx| trx.content.rolls_back();
+        let Some(from) = self.log[tail..].iter().position(rolls_back).map(|at| tail + at) else { return Ok(None) };
+        if self.log[from..].iter().all(rolls_back) { Ok(Some(from)) } else { Err(()) }
     }
 
     /// Whether it does what it is asked.
@@ -170,16 +170,22 @@ impl Server {
         self.up && !self.read_only
     }
 
-    /// A commit: whether it waits.
-    pub fn commit(&mut self, now: Duration, key: Option<usize>) -> bool {
+    /// Whether a commit of a client can begin.
+    pub fn takes_commits(&self) -> bool {
+        !self.read_only && !self.locked && !self.is_read_locked()
+    }
+
+    /// A commit: whether it waits. What no client asks for waits for nobody.
+    pub fn commit(&mut self, now: Duration, content: Content, key: Option<usize>) -> bool {
         let seq = self.log.last().map_or(0, |it| it.seq).max(self.slave_pos.map_or(0, |it| it.seq)) + 1;
-        self.append(Trx { key, server: self.id, seq });
+        self.append(Trx { key, content, server: self.id, seq });
         let at = self.log.len() - 1;
-        match key {
-            Some(key) if self.semi_sync => self.waiting.push_back(Waiting { at, key }),
-            _ => self.ended(now, 1),
+        let waits = key.filter(|_| self.semi_sync.waits());
+        self.semi_sync.waiting.extend(waits.map(|key| Waiting { at, key }));
+        if waits.is_none() || self.semi_sync.is_after_commit() {
+            self.ended(now, 1);
         }
-        self.semi_sync && key.is_some()
+        waits.is_some()
     }
 
     fn append(&mut self, trx: Trx) {
@@ -191,21 +197,32 @@ impl Server {
         self.logged = self.log.iter().map(|trx| (trx.server, trx.seq)).collect();
     }
 
-    /// The replica has everything before this place: what need not wait any more.
+    /// A replica has everything before this place: what need not wait any more.
     pub fn received(&mut self, now: Duration, upto: usize) -> Vec<Waiting> {
-        let mut told = Vec::new();
-        while self.waiting.front().is_some_and(|it| it.at < upto) {
-            told.extend(self.waiting.pop_front());
-        }
-        self.acknowledged += told.len() as u64;
+        let told = self.semi_sync.acknowledge(upto, self.log.len());
+        self.told(now, told)
+    }
+
+    /// So many semi-sync replicas are connected, see [`SemiSync::connected`].
+    pub fn connected(&mut self, now: Duration, clients: u32, stranger: bool) -> Vec<Waiting> {
+        let told = self.semi_sync.connected(clients, stranger);
+        self.told(now, told)
+    }
+
+    /// This has waited for the timeout, see [`SemiSync::gives_up`].
+    pub fn gives_up(&mut self, now: Duration, key: usize) -> Vec<Waiting> {
+        let told = self.semi_sync.gives_up(key);
+        self.told(now, told)
+    }
+
+    fn told(&mut self, now: Duration, told: Vec<Waiting>) -> Vec<Waiting> {
         self.ended(now, told.len());
         told
     }
 
     fn ended(&mut self, now: Duration, count: usize) {
         if count > 0 {
-            let more = if now.saturating_sub(self.flushed.0) < Duration::from_millis(30) { self.flushed.1 } else { 0 };
-            self.flushed = (now, (more + count).min(3));
+            self.flushed = (now, (self.unflushed(now) + count).min(3));
         }
     }
 
@@ -239,7 +256,7 @@ impl Server {
 
     /// Everything up to this position is applied.
     pub fn applied(&self, position: &GtidPos) -> bool {
-        pos(self.slave_pos).covers(position)
+        trx::pos(self.slave_pos).covers(position)
     }
 
     /// What the IO thread asks its master for.
@@ -269,12 +286,16 @@ impl Server {
         }
     }
 
-    /// One statement.
-    pub fn run(&mut self, now: Duration, text: &str) {
-        let on = text.ends_with("=ON");
-        match text.split_once('=').map_or(text, |(name, _)| name) {
+    /// One statement. Returns what clients are told because of it.
+    pub fn run(&mut self, now: Duration, text: &str) -> Vec<Waiting> {
+        let (name, value) = text.split_once('=').unwrap_or((text, ""));
+        let on = value == "ON";
+        if let Some(variable) = name.strip_prefix("SET GLOBAL rpl_semi_sync_master_") {
+            let told = self.semi_sync.set(variable, value);
+            return self.told(now, told);
+        }
+        match name {
             "SET GLOBAL read_only" => (self.read_only, self.locked) = (on, false),
-            "SET GLOBAL rpl_semi_sync_master_enabled" => self.semi_sync = on,
             "SET GLOBAL rpl_semi_sync_slave_enabled" => self.semi_sync_replica = on,
             "SET GLOBAL gtid_slave_pos" => self.slave_pos = self.current_pos().or(self.log.last().copied()),
             "STOP SLAVE IO_THREAD" => self.io = Io::No,
@@ -296,9 +317,14 @@ impl Server {
                 self.sql_error.clear();
                 self.sql_runs(true);
             }
-            "FLUSH USER_RESOURCES" => drop(self.commit(now, None)),
+            "FLUSH USER_RESOURCES" => drop(self.commit(now, Content::Maintenance, None)),
+            "KILL CONNECTION" | "KILL QUERY" => {
+                let told = self.semi_sync.kill(name == "KILL CONNECTION");
+                return self.told(now, told);
+            }
             _ => {}
         }
+        Vec::new()
     }
 
     fn start_io(&mut self) {
@@ -330,46 +356,4 @@ impl Server {
     pub fn process(&self) -> Option<String> {
         self.up.then(|| format!("{}p{}", self.id, self.starts))
     }
-
-    /// What it says of itself.
-    pub fn status(&self, clients: u32) -> DbStatus {
-        let state: Vec<String> = self.logged.iter().map(|(server, seq)| format!("0-{server}-{seq}")).collect();
-        let io = match self.io {
-            Io::No => "No",
-            Io::Connecting => "Connecting",
-            Io::Yes => "Yes",
-        };
-        let replica = || Replica {
-            master_host: "192.0.2.1".into(),
-            io: io.into(),
-            sql: self.sql(),
-            master_log: if self.io == Io::Yes { "bin.000001".into() } else { String::new() },
-            io_pos: pos(self.wanted()),
-            io_error: self.io_error.clone(),
-            sql_error: self.sql_error.clone(),
-            behind: Some(0),
-        };
-        DbStatus {
-            version: "10.11.19-MariaDB".into(),
-            server_id: self.id,
-            read_only: self.read_only,
-            log_bin: true,
-            binlog_pos: pos(self.log.last().copied()),
-            slave_pos: pos(self.slave_pos),
-            binlog_state: state.join(",").parse::<GtidState>().unwrap_or_default(),
-            semi_sync: self.semi_sync || self.pretends,
-            semi_sync_clients: clients,
-            semi_sync_waiting: u32::try_from(self.waiting.len()).unwrap_or(u32::MAX),
-            semi_sync_acknowledged: self.acknowledged,
-            semi_sync_replica: self.semi_sync_replica,
-            pid_file: "/run/mysqld/mysqld.pid".into(),
-            sql_thread: self.sql_thread,
-            user_tables: 0,
-            replica: self.replica.then(replica),
-        }
-    }
-}
-
-fn pos(last: Option<Trx>) -> GtidPos {
-    last.and_then(|it| format!("0-{}-{}", it.server, it.seq).parse().ok()).unwrap_or_default()
 }
