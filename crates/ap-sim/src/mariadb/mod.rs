@@ -5,6 +5,8 @@
 mod semi_sync;
 mod sessions;
 mod status;
+#[cfg(test)]
+mod tests;
 mod trx;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,8 +18,10 @@ pub use semi_sync::{FOREVER, Released, SemiSync, Waiting};
 pub use sessions::{Holds, Session};
 pub use trx::{Content, Trx};
 
-/// InnoDB has written that a commit has ended after so long.
-const FLUSHED: Duration = Duration::from_millis(30);
+/// InnoDB has written by then that a commit has ended.
+const FLUSHED: Duration = Duration::from_secs(1);
+/// Commits that are written together.
+const GROUP: usize = 3;
 
 /// The IO thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,14 +105,16 @@ impl Server {
     }
 
     /// The process dies, by a signal or with its machine. What waited was told to
-    /// nobody; what ended a moment ago may be in the binary log only (facts: semi-sync).
+    /// nobody; what ended a moment ago may be in the binary log only
+    /// (docs/FACTS.md#recovery-truncates-acknowledged).
     pub fn dies(&mut self, now: Duration) {
         if !self.up {
             return;
         }
         let waiting = self.semi_sync.waiting.front().filter(|_| !self.semi_sync.is_after_commit());
-        let from = waiting.map_or(self.log.len(), |it| it.at).saturating_sub(self.unflushed(now));
-        self.tail = Some(from.min(self.log.len()));
+        let end = waiting.map_or(self.log.len(), |it| it.at);
+        let own = self.log[..end].iter().rev().take_while(|trx| trx.server == self.id);
+        self.tail = Some(end - own.take(self.unflushed(now)).count());
         self.ends();
     }
 
@@ -222,7 +228,7 @@ impl Server {
 
     fn ended(&mut self, now: Duration, count: usize) {
         if count > 0 {
-            self.flushed = (now, (self.unflushed(now) + count).min(3));
+            self.flushed = (now, (self.unflushed(now) + count).min(GROUP));
         }
     }
 

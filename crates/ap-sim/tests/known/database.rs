@@ -46,6 +46,18 @@ fn semi_sync_gives_up_after_a_timeout_set_by_hand() {
 }
 
 #[test]
+#[ignore = "known: a session is opened with a timeout, which goes on while the machine stands still"]
+fn the_timer_of_semi_sync_runs_through_a_freeze() {
+    all_kept((0..10).map(|_| {
+        vec![
+            at(1000, 0, What::Sql(0, "SET GLOBAL rpl_semi_sync_master_timeout=5000")),
+            at(6000, 60_000, What::Stall(0)),
+            at(6150, 9000, What::Freeze(0)),
+        ]
+    }));
+}
+
+#[test]
 #[ignore = "known: wait_no_slave=OFF is not looked at: commits go on alone as soon as the standby is gone"]
 fn commits_do_not_wait_for_a_standby_that_is_gone() {
     all_kept((0..10).map(|_| {
