@@ -48,7 +48,7 @@ impl World {
         let key = self.ledger.key();
         let now = self.now;
         let content = if writer == 0 { self.writes } else { Content::Rows };
-        let waits = self.nodes[n].db.commit(now, content, Some(key));
+        let waits = self.nodes[n].db.commit(now, self.domains[writer], content, Some(key));
         if let Some(trx) = self.nodes[n].db.log.last().copied() {
             self.has(n, trx);
         }

@@ -50,9 +50,9 @@ pub enum What {
     Deaf(usize),
     /// `STOP SLAVE; START SLAVE` by hand.
     Replication(usize),
-    /// Somebody commits this on the standby, past `read_only`
+    /// Somebody commits this on the standby, in this domain and past `read_only`
     /// (docs/FACTS.md#read-only-binds-no-super): a fork, and a copy mends it.
-    Errant(usize, Content),
+    Errant(usize, u32, Content),
     /// The SQL thread is held up.
     Lag(usize),
     /// What the database of this host sends to its replica is dropped.
@@ -100,7 +100,7 @@ impl World {
             What::Stranger(n) => self.strangers[*n].is_none(),
             What::Session(n, Holds::Rows) => self.nodes[*n].runs() && self.nodes[*n].db.takes_commits(),
             What::Writes(_) => self.writes == Content::Rows,
-            What::Replication(n) | What::Errant(n, _) => {
+            What::Replication(n) | What::Errant(n, ..) => {
                 self.nodes[*n].runs() && self.nodes[*n].db.answers() && self.nodes[*n].db.replica
             }
             What::Command(n, verb) => self.may_be_typed(*n, verb),
@@ -194,9 +194,9 @@ impl World {
             What::Lag(n) => self.nodes[n].lags = true,
             What::Deaf(n) => self.nodes[n].deaf = true,
             What::Replication(n) => ["STOP SLAVE", "START SLAVE"].into_iter().for_each(|text| self.statement(n, text)),
-            What::Errant(n, content) => {
+            What::Errant(n, domain, content) => {
                 let now = self.now;
-                self.nodes[n].db.commit(now, content, None);
+                self.nodes[n].db.commit(now, domain, content, None);
             }
             What::Stall(n) => self.nodes[n].stalled = true,
             What::Stranger(n) => {

@@ -132,8 +132,7 @@ impl World {
         if !(self.reaches_master(n) && master.db.answers() && node.db.answers()) {
             return;
         }
-        let wanted = node.db.wanted();
-        match master.db.place(wanted) {
+        match master.db.place(&node.db.wanted()) {
             Err(()) => self.nodes[n].db.refused(),
             Ok(next) => {
                 let semi = node.db.semi_sync_replica;

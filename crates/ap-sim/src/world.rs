@@ -138,6 +138,8 @@ pub struct World {
     pub drifted: Option<Duration>,
     /// Clients.
     pub writers: Vec<Writer>,
+    /// `gtid_domain_id` of each: often the same.
+    pub domains: [u32; 3],
     /// They have been told to stop.
     pub quiet: bool,
     /// What was acknowledged, and who has it.
@@ -175,6 +177,7 @@ impl World {
             Node::new(Arc::new(site), [1, 2][n], rng.u32(0..200))
         };
         let nodes = [node(0), node(1)];
+        let domains = [0, 0, rng.u32(0..2)];
         let loss = [30, 100, 500, 10_000][rng.usize(0..4)];
         Self {
             now: Duration::ZERO,
@@ -192,6 +195,7 @@ impl World {
             writes: Content::Rows,
             drifted: None,
             writers: vec![Writer::default(); 3],
+            domains,
             quiet: false,
             ledger: Ledger::default(),
             operator: Operator::default(),

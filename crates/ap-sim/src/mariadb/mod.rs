@@ -12,11 +12,11 @@ mod trx;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use ap_core::gtid::GtidPos;
+use ap_core::gtid::{Gtid, GtidPos};
 
 pub use semi_sync::{FOREVER, Released, SemiSync, Waiting};
 pub use sessions::{Holds, Session};
-pub use trx::{Content, Trx};
+pub use trx::{Content, Position, Trx};
 
 /// InnoDB has written by then that a commit has ended.
 const FLUSHED: Duration = Duration::from_secs(1);
@@ -56,15 +56,17 @@ pub struct Server {
     pub semi_sync_replica: bool,
     /// The binary log.
     pub log: Vec<Trx>,
-    /// The last number of each server in it.
-    logged: BTreeMap<u32, u64>,
+    /// The last number of each domain and server in it.
+    logged: BTreeMap<(u32, u32), u64>,
+    /// The last of each domain in it.
+    binlog_pos: Position,
     /// Sessions of others that hold something.
     pub sessions: Vec<Session>,
     /// When the last of the own commits ended, and how many ended since.
     flushed: (Duration, usize),
     /// Where crash recovery would truncate.
     tail: Option<usize>,
-    slave_pos: Option<Trx>,
+    slave_pos: Position,
     /// Replication is configured.
     pub replica: bool,
     /// The IO thread.
@@ -91,10 +93,11 @@ impl Server {
             semi_sync_replica: false,
             log: Vec::new(),
             logged: BTreeMap::new(),
+            binlog_pos: Position::default(),
             sessions: Vec::new(),
             flushed: (Duration::ZERO, 0),
             tail: None,
-            slave_pos: None,
+            slave_pos: Position::default(),
             replica: false,
             io: Io::No,
             relay: VecDeque::new(),
@@ -113,7 +116,7 @@ impl Server {
         }
         let waiting = self.semi_sync.waiting.front().filter(|_| !self.semi_sync.is_after_commit());
         let end = waiting.map_or(self.log.len(), |it| it.at);
-        let own = self.log[..end].iter().rev().take_while(|trx| trx.server == self.id);
+        let own = self.log[..end].iter().rev().take_while(|trx| trx.gtid.server == self.id);
         self.tail = Some(end - own.take(self.unflushed(now)).count());
         self.ends();
     }
@@ -153,7 +156,7 @@ impl Server {
         self.sql_error.clear();
         let Some(from) = from else { return Ok(Vec::new()) };
         let gone = self.log.split_off(from);
-        self.count();
+        self.recount();
         Ok(gone)
     }
 
@@ -182,9 +185,10 @@ impl Server {
     }
 
     /// A commit: whether it waits. What no client asks for waits for nobody.
-    pub fn commit(&mut self, now: Duration, content: Content, key: Option<usize>) -> bool {
-        let seq = self.log.last().map_or(0, |it| it.seq).max(self.slave_pos.map_or(0, |it| it.seq)) + 1;
-        self.append(Trx { key, content, server: self.id, seq });
+    pub fn commit(&mut self, now: Duration, domain: u32, content: Content, key: Option<usize>) -> bool {
+        // docs/FACTS.md#own-numbers-count-on
+        let seq = self.binlog_pos.seq(domain).max(self.slave_pos.seq(domain)) + 1;
+        self.append(Trx { key, content, gtid: Gtid { domain, server: self.id, seq } });
         let at = self.log.len() - 1;
         let waits = key.filter(|_| self.semi_sync.waits());
         self.semi_sync.waiting.extend(waits.map(|key| Waiting { at, key }));
@@ -196,11 +200,21 @@ impl Server {
 
     fn append(&mut self, trx: Trx) {
         self.log.push(trx);
-        self.logged.insert(trx.server, trx.seq);
+        self.counts(trx.gtid);
     }
 
-    fn count(&mut self) {
-        self.logged = self.log.iter().map(|trx| (trx.server, trx.seq)).collect();
+    /// docs/FACTS.md#binlog-state
+    fn counts(&mut self, gtid: Gtid) {
+        self.logged.insert((gtid.domain, gtid.server), gtid.seq);
+        self.binlog_pos.moves_to(gtid);
+    }
+
+    fn recount(&mut self) {
+        self.logged.clear();
+        self.binlog_pos = Position::default();
+        for at in 0..self.log.len() {
+            self.counts(self.log[at].gtid);
+        }
     }
 
     /// A replica has everything before this place: what need not wait any more.
@@ -249,35 +263,38 @@ impl Server {
     /// Applies the next transaction, and returns it.
     pub fn apply(&mut self) -> Option<Trx> {
         let next = *self.relay.front()?;
-        if self.log.last().is_some_and(|last| last.seq >= next.seq) {
-            self.sql_error = format!("1950: out of order: 0-{}-{}", next.server, next.seq);
+        if self.binlog_pos.seq(next.gtid.domain) >= next.gtid.seq {
+            self.sql_error = format!("1950: out of order: {}", next.gtid);
             self.sql_runs(false);
             return None;
         }
         self.relay.pop_front();
         self.append(next);
-        self.slave_pos = Some(next);
+        self.slave_pos.moves_to(next.gtid);
         Some(next)
     }
 
     /// Everything up to this position is applied.
     pub fn applied(&self, position: &GtidPos) -> bool {
-        trx::pos(self.slave_pos).covers(position)
+        self.slave_pos.shown().covers(position)
     }
 
-    /// What the IO thread asks its master for.
-    pub fn wanted(&self) -> Option<Trx> {
-        self.relay.back().copied().or(self.slave_pos)
+    /// What the IO thread asks its master for: what follows on this.
+    pub fn wanted(&self) -> Position {
+        let mut wanted = self.slave_pos.clone();
+        self.relay.iter().for_each(|trx| wanted.moves_to(trx.gtid));
+        wanted
     }
 
-    /// The place in this log behind what a replica has.
+    /// The place in this log behind what a replica has. Of a domain that is unknown here
+    /// nothing is asked: another master may serve it (MariaDB's `sql/sql_repl.cc`).
     ///
     /// # Errors
-    /// It is not in this log.
-    pub fn place(&self, wanted: Option<Trx>) -> Result<usize, ()> {
-        let Some(wanted) = wanted else { return Ok(0) };
-        let same = |it: &Trx| (it.server, it.seq) == (wanted.server, wanted.seq);
-        self.log.iter().rposition(same).map(|at| at + 1).ok_or(())
+    /// It is not in this log (docs/FACTS.md#master-lacks-position).
+    pub fn place(&self, wanted: &Position) -> Result<usize, ()> {
+        let known = wanted.iter().filter(|gtid| self.binlog_pos.get(gtid.domain).is_some());
+        let behind = |gtid| self.log.iter().rposition(|trx| trx.gtid == gtid).map(|at| at + 1).ok_or(());
+        known.map(behind).try_fold(0, |place, behind| Ok(place.max(behind?)))
     }
 
     /// The master does not have what was asked for.
@@ -303,7 +320,7 @@ impl Server {
         match name {
             "SET GLOBAL read_only" => (self.read_only, self.locked) = (on, false),
             "SET GLOBAL rpl_semi_sync_slave_enabled" => self.semi_sync_replica = on,
-            "SET GLOBAL gtid_slave_pos" => self.slave_pos = self.current_pos().or(self.log.last().copied()),
+            "SET GLOBAL gtid_slave_pos" => self.slave_pos = self.current_pos(),
             "STOP SLAVE IO_THREAD" => self.io = Io::No,
             "STOP ALL SLAVES" | "STOP SLAVE" => {
                 self.io = Io::No;
@@ -323,7 +340,7 @@ impl Server {
                 self.sql_error.clear();
                 self.sql_runs(true);
             }
-            "FLUSH USER_RESOURCES" => drop(self.commit(now, Content::Maintenance, None)),
+            "FLUSH USER_RESOURCES" => drop(self.commit(now, 0, Content::Maintenance, None)),
             "KILL CONNECTION" | "KILL QUERY" => {
                 let told = self.semi_sync.kill(name == "KILL CONNECTION");
                 return self.told(now, told);
@@ -340,20 +357,24 @@ impl Server {
         }
     }
 
-    /// The later of what was applied and what this server wrote last.
-    fn current_pos(&self) -> Option<Trx> {
-        let own = self.log.iter().rev().find(|it| it.server == self.id).copied();
-        match (self.slave_pos, own) {
-            (Some(applied), Some(own)) if own.seq <= applied.seq => Some(applied),
-            (applied, own) => own.or(applied),
+    /// Of each domain the later of what was applied and what this server wrote last
+    /// (docs/FACTS.md#current-pos); the end of the binary log if there is neither.
+    fn current_pos(&self) -> Position {
+        let mut current = self.slave_pos.clone();
+        let own = self.logged.iter().filter(|((_, server), _)| *server == self.id);
+        for ((domain, server), seq) in own {
+            if *seq > current.seq(*domain) {
+                current.moves_to(Gtid { domain: *domain, server: *server, seq: *seq });
+            }
         }
+        if current.iter().next().is_some() { current } else { self.binlog_pos.clone() }
     }
 
     /// Takes over another server's data.
     pub fn copy(&mut self, of: &Self) {
         self.log.clone_from(&of.log);
-        self.count();
-        self.slave_pos = of.log.last().copied();
+        self.recount();
+        self.slave_pos = self.binlog_pos.clone();
         self.tail = None;
         self.replica = false;
     }

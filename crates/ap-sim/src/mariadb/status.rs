@@ -3,22 +3,21 @@
 use ap_core::gtid::GtidState;
 use ap_core::observed::{DbStatus, Replica};
 
-use super::trx::pos;
 use super::{Io, Server};
 
 impl Server {
     /// What it says of itself.
     pub fn status(&self) -> DbStatus {
-        let state: Vec<String> = self.logged.iter().map(|(server, seq)| format!("0-{server}-{seq}")).collect();
+        let state = self.logged.iter().map(|((domain, server), seq)| format!("{domain}-{server}-{seq}"));
         let semi_sync = &self.semi_sync;
         DbStatus {
             version: "10.11.19-MariaDB".into(),
             server_id: self.id,
             read_only: self.read_only,
             log_bin: true,
-            binlog_pos: pos(self.log.last().copied()),
-            slave_pos: pos(self.slave_pos),
-            binlog_state: state.join(",").parse::<GtidState>().unwrap_or_default(),
+            binlog_pos: self.binlog_pos.shown(),
+            slave_pos: self.slave_pos.shown(),
+            binlog_state: state.collect::<Vec<_>>().join(",").parse::<GtidState>().unwrap_or_default(),
             semi_sync: semi_sync.enabled || semi_sync.pretends,
             semi_sync_clients: semi_sync.clients,
             semi_sync_waiting: u32::try_from(semi_sync.waiting.len()).unwrap_or(u32::MAX),
@@ -42,7 +41,7 @@ impl Server {
             io: io.into(),
             sql: self.sql(),
             master_log: if self.io == Io::Yes { "bin.000001".into() } else { String::new() },
-            io_pos: pos(self.wanted()),
+            io_pos: self.wanted().shown(),
             io_error: self.io_error.clone(),
             sql_error: self.sql_error.clone(),
             behind: Some(0),

@@ -20,7 +20,7 @@ fn active() -> Server {
 
 /// Whether a write waits.
 fn waits(server: &mut Server, key: usize) -> bool {
-    server.commit(NOW, Content::Rows, Some(key))
+    server.commit(NOW, 0, Content::Rows, Some(key))
 }
 
 fn keys(told: &[Waiting]) -> Vec<usize> {
@@ -114,8 +114,8 @@ fn killed(behind: Content) -> Server {
     assert!(waits(&mut server, 0));
     server.received(NOW, 1);
     let later = NOW + FLUSHED;
-    server.commit(later, Content::Rows, Some(1));
-    server.commit(later, behind, Some(2));
+    server.commit(later, 0, Content::Rows, Some(1));
+    server.commit(later, 0, behind, Some(2));
     server.dies(later);
     server
 }
@@ -160,7 +160,7 @@ fn standby(count: usize) -> Server {
 fn own_transaction_stops_sql_thread() {
     let mut server = standby(2);
     assert!(server.apply().is_some());
-    server.commit(NOW, Content::Maintenance, None);
+    server.commit(NOW, 0, Content::Maintenance, None);
     assert!(server.apply().is_none() && !server.sql());
     assert!(server.status().replica.is_some_and(|replica| replica.sql_error.starts_with("1950")));
 }
@@ -186,4 +186,28 @@ fn locks_hold_the_sql_thread() {
     assert!(!server.is_blocked(), "nothing is left that meets a row");
     server.sessions.push(Session { id: 1, holds: Holds::ReadLock });
     assert!(server.is_blocked() && !server.takes_commits());
+}
+
+#[test]
+fn positions_are_kept_by_domain() {
+    let mut master = active();
+    for (key, domain) in [0, 1, 0, 1].into_iter().enumerate() {
+        master.commit(NOW, domain, Content::Rows, Some(key));
+    }
+    assert_eq!(master.status().binlog_pos.to_string(), "0-1-2,1-1-2");
+    let mut server = standby(0);
+    server.relay.extend(master.log.iter().copied().take(3));
+    assert!(server.apply().is_some());
+    assert_eq!(server.status().slave_pos.to_string(), "0-1-1");
+    assert_eq!(server.wanted().shown().to_string(), "0-1-2,1-1-1");
+    assert_eq!(master.place(&server.wanted()), Ok(3));
+    server.commit(NOW, 7, Content::Rows, None);
+    server.run(NOW, "SET GLOBAL gtid_slave_pos=IF()");
+    assert_eq!(server.status().slave_pos.to_string(), "0-1-1,7-2-1");
+    assert_eq!(master.place(&server.wanted()), Ok(3), "a domain that the master does not know");
+    server.commit(NOW, 1, Content::Rows, None);
+    server.run(NOW, "STOP SLAVE");
+    server.run(NOW, "START SLAVE");
+    server.run(NOW, "SET GLOBAL gtid_slave_pos=IF()");
+    assert_eq!(master.place(&server.wanted()), Err(()));
 }

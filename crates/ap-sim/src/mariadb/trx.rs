@@ -1,6 +1,8 @@
 //! Transactions: their names and what is in them.
 
-use ap_core::gtid::GtidPos;
+use std::collections::BTreeMap;
+
+use ap_core::gtid::{Gtid, GtidPos};
 
 /// A transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,10 +11,8 @@ pub struct Trx {
     pub key: Option<usize>,
     /// What is in it.
     pub content: Content,
-    /// Who wrote it first.
-    pub server: u32,
-    /// Its number within the domain.
-    pub seq: u64,
+    /// Its name.
+    pub gtid: Gtid,
 }
 
 /// What is in a transaction.
@@ -37,7 +37,34 @@ impl Content {
     }
 }
 
-/// A position of one domain.
-pub fn pos(last: Option<Trx>) -> GtidPos {
-    last.and_then(|it| format!("0-{}-{}", it.server, it.seq).parse().ok()).unwrap_or_default()
+/// A position: the last transaction of each domain.
+#[derive(Debug, Clone, Default)]
+pub struct Position(BTreeMap<u32, Gtid>);
+
+impl Position {
+    /// The last transaction of a domain.
+    pub fn get(&self, domain: u32) -> Option<Gtid> {
+        self.0.get(&domain).copied()
+    }
+
+    /// Its number, 0 if there is none.
+    pub fn seq(&self, domain: u32) -> u64 {
+        self.get(domain).map_or(0, |last| last.seq)
+    }
+
+    /// This is the last of its domain from here on.
+    pub fn moves_to(&mut self, gtid: Gtid) {
+        self.0.insert(gtid.domain, gtid);
+    }
+
+    /// The last transactions, by domain.
+    pub fn iter(&self) -> impl Iterator<Item = Gtid> {
+        self.0.values().copied()
+    }
+
+    /// As MariaDB shows it.
+    pub fn shown(&self) -> GtidPos {
+        let all: Vec<String> = self.iter().map(|last| last.to_string()).collect();
+        all.join(",").parse().unwrap_or_default()
+    }
 }
