@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::mariadb::{Content, FOREVER, Io, Released, Trx, Waiting};
+use crate::mariadb::{Content, FOREVER, Io, Position, Released, Trx, Waiting};
 use crate::node::Power;
 use crate::twist::Twist;
 use crate::world::{Due, World, ms};
@@ -19,6 +19,8 @@ const AGAIN: Duration = ms(50);
 pub struct Conn {
     id: u64,
     next: usize,
+    /// What the replica had of each domain when it connected: that is left out.
+    has: Position,
     semi: bool,
     shipping: bool,
     heard: Duration,
@@ -132,7 +134,8 @@ impl World {
         if !(self.reaches_master(n) && master.db.answers() && node.db.answers()) {
             return;
         }
-        match master.db.place(&node.db.wanted()) {
+        let has = node.db.wanted();
+        match master.db.place(&has) {
             Err(()) => self.nodes[n].db.refused(),
             Ok(next) => {
                 let semi = node.db.semi_sync_replica;
@@ -140,7 +143,7 @@ impl World {
                 self.connections += 1;
                 let id = self.connections;
                 self.nodes[n].db.io = Io::Yes;
-                self.conns[n] = Some(Conn { id, next, semi, shipping: false, heard: self.now, process });
+                self.conns[n] = Some(Conn { id, next, has, semi, shipping: false, heard: self.now, process });
                 self.dumps[m] = Some(Dump { id, semi });
                 self.counts_replicas(m);
                 // What it has need not be waited for.
@@ -188,7 +191,8 @@ impl World {
         let from = conn.next;
         let semi = conn.semi;
         (conn.next, conn.shipping, conn.heard) = (upto.max(from), false, now);
-        let part: Vec<Trx> = self.nodes[m].db.log.get(from..upto).unwrap_or_default().to_vec();
+        let part = self.nodes[m].db.log.get(from..upto).unwrap_or_default().iter();
+        let part: Vec<Trx> = part.filter(|trx| trx.gtid.seq > conn.has.seq(trx.gtid.domain)).copied().collect();
         let idle = self.nodes[n].db.relay.is_empty();
         self.nodes[n].db.relay.extend(part);
         if idle {

@@ -286,15 +286,26 @@ impl Server {
         wanted
     }
 
-    /// The place in this log behind what a replica has. Of a domain that is unknown here
+    /// The place in this log from which on it is sent to a replica that has this: the
+    /// first transaction of any domain that it lacks. Of a domain that is unknown here
     /// nothing is asked: another master may serve it (MariaDB's `sql/sql_repl.cc`).
     ///
     /// # Errors
-    /// It is not in this log (docs/FACTS.md#master-lacks-position).
+    /// What it has is not in this log (docs/FACTS.md#master-lacks-position).
     pub fn place(&self, wanted: &Position) -> Result<usize, ()> {
-        let known = wanted.iter().filter(|gtid| self.binlog_pos.get(gtid.domain).is_some());
-        let behind = |gtid| self.log.iter().rposition(|trx| trx.gtid == gtid).map(|at| at + 1).ok_or(());
-        known.map(behind).try_fold(0, |place, behind| Ok(place.max(behind?)))
+        let mut place = self.log.len();
+        for last in self.binlog_pos.iter() {
+            let has = wanted.get(last.domain);
+            if has == Some(last) {
+                continue;
+            }
+            let lacks = match has {
+                Some(has) => self.log.iter().rposition(|trx| trx.gtid == has).map(|at| at + 1),
+                None => self.log.iter().position(|trx| trx.gtid.domain == last.domain),
+            };
+            place = place.min(lacks.ok_or(())?);
+        }
+        Ok(place)
     }
 
     /// The master does not have what was asked for.
