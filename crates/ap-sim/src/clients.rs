@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::mariadb::Trx;
+use crate::mariadb::{Content, Released, Trx};
 use crate::world::{Due, World, ms};
 
 /// A writer gives up after this.
@@ -18,7 +18,12 @@ pub struct Writer {
 impl World {
     /// A writer goes on.
     pub fn writes(&mut self, writer: usize) {
-        let after = if self.advance(writer) { self.between(20, 120) } else { ms(25) };
+        let after = match self.advance(writer) {
+            false => ms(25),
+            // It takes as long to write as to send.
+            true if writer == 0 && self.writes == Content::Large => self.between(2000, 6000),
+            true => self.between(20, 120),
+        };
         self.outside(after, Due::Write(writer));
     }
 
@@ -37,19 +42,21 @@ impl World {
         // Where two hold it, the switch sends packets to either.
         let n = holders[self.rng.usize(0..holders.len())];
         let node = &self.nodes[n];
-        if !node.runs() || !node.db.answers() || node.is_stuck() || node.db.read_only || node.db.locked {
+        if !node.runs() || !node.db.answers() || node.is_stuck() || !node.db.takes_commits() {
             return true;
         }
         let key = self.ledger.key();
         let now = self.now;
-        let waits = self.nodes[n].db.commit(now, Some(key));
+        let content = if writer == 0 { self.writes } else { Content::Rows };
+        let waits = self.nodes[n].db.commit(now, self.domains[writer], content, Some(key));
         if let Some(trx) = self.nodes[n].db.log.last().copied() {
             self.has(n, trx);
         }
         if waits {
             self.writers[writer].waits = Some((key, now));
+            self.begins_to_wait(n, key);
         } else {
-            self.acknowledged(n, key);
+            self.acknowledged(n, key, Released::Otherwise);
         }
         self.ship(n);
         !waits

@@ -171,7 +171,12 @@ impl World {
                 return End::Failed("the unit is masked");
             }
             Act::Start { .. } if node.going_down => return End::Failed("the machine is going down"),
-            Act::Start { service, .. } => self.service_runs(n, *service, true, true),
+            Act::Start { service, .. } => {
+                self.service_runs(n, *service, true, true);
+                if !self.nodes[n].up(*service) {
+                    return End::Failed("the unit has failed");
+                }
+            }
             Act::Stop { service, .. } => self.stops(n, *service),
             Act::UnitFiles(changes) => self.change_files(n, changes),
             Act::Reseed => return self.reseeds(n),
@@ -190,7 +195,7 @@ impl World {
         }
         for sql in statements {
             // It waits for commits under way, and these for an acknowledgement, or for the disk.
-            let commits = !self.nodes[n].db.waiting.is_empty() || self.nodes[n].is_stuck();
+            let commits = !self.nodes[n].db.semi_sync.waiting.is_empty() || self.nodes[n].is_stuck();
             if sql.text() == "SET GLOBAL read_only=ON" && !self.nodes[n].db.read_only && commits {
                 let waits = self.now.saturating_sub(since) < limit;
                 self.nodes[n].db.locked = waits;

@@ -6,6 +6,7 @@ use ap_core::observed::Gateway;
 use ap_core::state::Intention;
 
 use crate::disk::Disk;
+use crate::mariadb::{Content, Holds, Session};
 use crate::node::{Node, Power};
 use crate::schedule::Happening;
 use crate::units::file;
@@ -74,10 +75,20 @@ pub enum What {
     Deaf(usize),
     /// `STOP SLAVE; START SLAVE` by hand.
     Replication(usize),
-    /// Somebody writes on the standby, past `read_only`: a fork, and a copy mends it.
-    Errant(usize),
+    /// Somebody commits this on the standby, in this domain and past `read_only`
+    /// (docs/FACTS.md#read-only-binds-no-super): a fork, and a copy mends it.
+    Errant(usize, u32, Content),
     /// The SQL thread is held up.
     Lag(usize),
+    /// What the database of this host sends to its replica is dropped.
+    Stall(usize),
+    /// A stranger's semi-sync replica is connected to this host. One that is asynchronous
+    /// acknowledges nothing and is counted by nobody: nothing comes of it.
+    Stranger(usize),
+    /// A session on the active of this host holds something.
+    Session(usize, Holds),
+    /// The first of the writers writes something else than a few rows.
+    Writes(Content),
     /// Somebody types this.
     Command(usize, Verb),
     /// The same, by somebody who has not looked at the other host.
@@ -124,13 +135,19 @@ impl World {
             What::Trouble(n) => !self.nodes[*n].trouble,
             What::Lag(n) => !self.nodes[*n].lags,
             What::Deaf(n) => !self.nodes[*n].deaf,
-            What::Replication(n) | What::Errant(n) => {
+            What::Stall(n) => !self.nodes[*n].stalled,
+            What::Stranger(n) => self.strangers[*n].is_none(),
+            What::Session(n, Holds::Rows) => self.nodes[*n].runs() && self.nodes[*n].db.takes_commits(),
+            What::Writes(_) => self.writes == Content::Rows,
+            What::Replication(n) | What::Errant(n, ..) => {
                 self.nodes[*n].runs() && self.nodes[*n].db.answers() && self.nodes[*n].db.replica
             }
             What::Command(n, verb) | What::Twice(n, verb) => self.may_be_typed(*n, verb),
             What::Forced(n, _) => self.nodes[*n].listens() && self.may_be_forced(*n),
             What::Blindly(n, _) => self.nodes[*n].listens(),
-            What::Sql(n, _) | What::Shutdown(n) => self.nodes[*n].runs() && self.nodes[*n].db.answers(),
+            What::Sql(n, _) | What::Shutdown(n) | What::Session(n, _) => {
+                self.nodes[*n].runs() && self.nodes[*n].db.answers()
+            }
         }
     }
 
@@ -239,10 +256,17 @@ impl World {
             What::Lag(n) => self.nodes[n].lags = true,
             What::Deaf(n) => self.nodes[n].deaf = true,
             What::Replication(n) => ["STOP SLAVE", "START SLAVE"].into_iter().for_each(|text| self.statement(n, text)),
-            What::Errant(n) => {
+            What::Errant(n, domain, content) => {
                 let now = self.now;
-                self.nodes[n].db.commit(now, None);
+                self.nodes[n].db.commit(now, domain, content, None);
             }
+            What::Stall(n) => self.nodes[n].stalled = true,
+            What::Stranger(n) => {
+                self.drifted = Some(self.now);
+                self.stranger_comes(n);
+            }
+            What::Session(n, holds) => self.nodes[n].db.sessions.push(Session { id: at, holds }),
+            What::Writes(content) => self.writes = content,
             What::Command(n, verb) | What::Blindly(n, verb) => drop(self.command(n, "operator root", verb, false)),
             What::Twice(n, verb) => {
                 for who in ["operator root", "operator dba"] {
@@ -250,7 +274,10 @@ impl World {
                 }
             }
             What::Forced(n, verb) => drop(self.command(n, "operator root", verb, true)),
-            What::Sql(n, text) => self.statement(n, text),
+            What::Sql(n, text) => {
+                self.drifted = Some(self.now);
+                self.statement(n, text);
+            }
             What::Shutdown(n) => self.service_runs(n, Service::Database, false, true),
         }
     }
@@ -287,6 +314,10 @@ impl World {
             What::Trouble(n) => self.nodes[n].trouble = false,
             What::Lag(n) => self.nodes[n].lags = false,
             What::Deaf(n) => self.nodes[n].deaf = false,
+            What::Stall(n) => self.nodes[n].stalled = false,
+            What::Stranger(n) => self.stranger_goes(n),
+            What::Session(n, _) => self.nodes[n].db.sessions.retain(|session| session.id != at),
+            What::Writes(_) => self.writes = Content::Rows,
             What::Restart(n, service) => self.starts_by_hand(n, service),
             _ => return,
         }

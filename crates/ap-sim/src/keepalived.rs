@@ -262,7 +262,13 @@ impl World {
         };
         self.tell(n, || format!("{service} {word}"));
         match service {
-            Service::Database => self.database_runs(n, on, clean),
+            Service::Database if !on => self.database_ends(n, clean),
+            // Its end is told as that of any other unit that fails.
+            Service::Database if !self.database_starts(n) => {
+                self.set_fault(n, Fault::Db, true);
+                return self.line(n, Message::Stopped { service, clean: false });
+            }
+            Service::Database => {}
             Service::Api => self.nodes[n].api = (on, false),
             Service::Keepalived => self.keepalived_runs(n, on, clean),
         }

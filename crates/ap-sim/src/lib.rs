@@ -20,6 +20,7 @@ mod node;
 mod operator;
 mod replication;
 mod schedule;
+mod stranger;
 mod twist;
 mod units;
 mod world;
@@ -32,6 +33,7 @@ use ap_core::mode::{Mode, Role};
 pub use checks::Broken;
 pub use disk::Disk;
 pub use faults::What;
+pub use mariadb::{Content, Holds};
 pub use schedule::Happening;
 pub use twist::Twist;
 
@@ -198,7 +200,7 @@ impl World {
         if !self.becomes_whole(RECOVERY) {
             let told: Vec<String> = (0..2).map(|n| self.says(n)).collect();
             for n in 0..2 {
-                let db = format!("{:?}", self.nodes[n].db.status(self.clients(n)));
+                let db = format!("{:?}", self.nodes[n].db.status());
                 self.tell(n, || db);
             }
             self.breaks("liveness", format!("not protected again: {}", told.join("; ")));

@@ -48,7 +48,7 @@ impl World {
                         after = node.site.config.database.timeout.get();
                         Err("timed out".into())
                     }
-                    _ => Ok(Box::new(node.db.status(self.clients(n)))),
+                    _ => Ok(Box::new(node.db.status())),
                 };
                 Seen::Database { status, process: node.db.process() }
             }

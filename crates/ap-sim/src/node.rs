@@ -136,6 +136,8 @@ pub struct Node {
     pub unreachable: bool,
     /// The SQL thread is held up.
     pub lags: bool,
+    /// What its database sends to the other host is dropped.
+    pub stalled: bool,
 }
 
 impl Node {
@@ -190,6 +192,7 @@ impl Node {
             unusable: false,
             unreachable: false,
             lags: false,
+            stalled: false,
         }
     }
 
@@ -303,7 +306,7 @@ impl Node {
 
     /// Whether a commit here is acknowledged without anybody else.
     pub fn acknowledges_alone(&self) -> bool {
-        self.power != Power::Off && self.db.writable() && !self.db.semi_sync && self.vip
+        self.power != Power::Off && self.db.writable() && self.db.semi_sync.is_alone() && self.vip
     }
 
     /// Whether keepalived has a reason for FAULT.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::mariadb::{Io, Trx, Waiting};
+use crate::mariadb::{Content, FOREVER, Io, Position, Released, Trx, Waiting};
 use crate::node::Power;
 use crate::twist::Twist;
 use crate::world::{Due, World, ms};
@@ -19,6 +19,8 @@ const AGAIN: Duration = ms(50);
 pub struct Conn {
     id: u64,
     next: usize,
+    /// What the replica had of each domain when it connected: that is left out.
+    has: Position,
     semi: bool,
     shipping: bool,
     heard: Duration,
@@ -34,26 +36,38 @@ pub struct Dump {
 }
 
 impl World {
-    /// Semi-sync replicas of this host.
-    pub fn clients(&self, n: usize) -> u32 {
-        u32::from(self.dumps[n].as_ref().is_some_and(|dump| dump.semi))
+    /// The semi-sync replicas of this host are counted
+    /// (docs/FACTS.md#semi-sync-clients-count).
+    pub fn counts_replicas(&mut self, n: usize) {
+        let standby = self.dumps[n].as_ref().is_some_and(|dump| dump.semi);
+        let stranger = self.strangers[n].is_some_and(|it| it.is_connected());
+        let told = self.nodes[n].db.connected(self.now, u32::from(standby) + u32::from(stranger), stranger);
+        self.acknowledges(n, &told, Released::Otherwise);
     }
 
-    /// The database starts or ends.
-    pub fn database_runs(&mut self, n: usize, on: bool, clean: bool) {
-        let now = self.now;
-        if on {
-            let truncating = self.nodes[n].truncates;
-            let gone = self.nodes[n].db.starts(truncating);
-            if !gone.is_empty() {
+    /// The database starts: whether it does.
+    pub fn database_starts(&mut self, n: usize) -> bool {
+        let truncating = self.nodes[n].truncates;
+        match self.nodes[n].db.starts(truncating) {
+            Ok(gone) if gone.is_empty() => true,
+            Ok(gone) => {
                 self.tell(n, || format!("recovery takes out {} transactions", gone.len()));
                 self.recount(n);
+                true
             }
-            return;
+            Err(()) => {
+                self.tell(n, || "recovery cannot truncate the binary log: unsafe statement".into());
+                false
+            }
         }
+    }
+
+    /// The database ends.
+    pub fn database_ends(&mut self, n: usize, clean: bool) {
+        let now = self.now;
         let told = if clean { self.nodes[n].db.stops() } else { Vec::new() };
         self.nodes[n].db.dies(now);
-        self.acknowledges(n, &told);
+        self.acknowledges(n, &told, Released::Otherwise);
         self.hangs_up(n);
     }
 
@@ -62,6 +76,7 @@ impl World {
         let other = 1 - n;
         self.conns[n] = None;
         self.dumps[n] = None;
+        self.stranger_hangs_up(n);
         let said = self.nodes[n].power == Power::On && self.passes(n);
         if said && self.conns[other].take().is_some() && self.nodes[other].db.io == Io::Yes {
             self.nodes[other].db.io = Io::Connecting;
@@ -76,7 +91,9 @@ impl World {
 
     /// The master's side notices that its replica is gone.
     pub fn replica_gone(&mut self, n: usize, id: u64) {
-        self.dumps[n].take_if(|dump| dump.id == id);
+        if self.dumps[n].take_if(|dump| dump.id == id).is_some() {
+            self.counts_replicas(n);
+        }
     }
 
     /// The IO thread was started, or looks again.
@@ -88,7 +105,7 @@ impl World {
             Io::Yes => {
                 let now = self.now;
                 let master = &self.nodes[m];
-                let alive = self.connects(n) && master.runs() && master.db.answers();
+                let alive = self.reaches_master(n) && master.db.answers();
                 if let Some(conn) = &mut self.conns[n] {
                     // Another process knows nothing of this connection.
                     if alive && conn.process == master.db.starts {
@@ -105,14 +122,20 @@ impl World {
         self.later(n, RETRY, Due::Io);
     }
 
+    /// Whether packets pass between this replica and its master's machine.
+    fn reaches_master(&self, n: usize) -> bool {
+        let master = &self.nodes[1 - n];
+        self.connects(n) && master.runs() && !master.stalled
+    }
+
     fn connect(&mut self, n: usize) {
         let m = 1 - n;
         let (node, master) = (&self.nodes[n], &self.nodes[m]);
-        if !(self.connects(n) && master.runs() && master.db.answers() && node.db.answers()) {
+        if !(self.reaches_master(n) && master.db.answers() && node.db.answers()) {
             return;
         }
-        let wanted = node.db.wanted();
-        match master.db.place(wanted) {
+        let has = node.db.wanted();
+        match master.db.place(&has) {
             Err(()) => self.nodes[n].db.refused(),
             Ok(next) => {
                 let semi = node.db.semi_sync_replica;
@@ -120,8 +143,9 @@ impl World {
                 self.connections += 1;
                 let id = self.connections;
                 self.nodes[n].db.io = Io::Yes;
-                self.conns[n] = Some(Conn { id, next, semi, shipping: false, heard: self.now, process });
+                self.conns[n] = Some(Conn { id, next, has, semi, shipping: false, heard: self.now, process });
                 self.dumps[m] = Some(Dump { id, semi });
+                self.counts_replicas(m);
                 // What it has need not be waited for.
                 let after = self.latency();
                 self.later(m, after, Due::Ack(id, next));
@@ -132,17 +156,22 @@ impl World {
 
     /// The master sends what it has.
     pub fn ship(&mut self, m: usize) {
+        self.ships_to_stranger(m);
         let to = 1 - m;
-        let len = self.nodes[m].db.log.len();
+        let log = &self.nodes[m].db.log;
         let running = self.nodes[m].runs() && self.nodes[m].db.answers();
-        let after = self.latency() + self.disk_takes(m);
-        let Some(conn) = &mut self.conns[to] else { return };
-        if conn.shipping || conn.next >= len || !running {
-            return;
-        }
+        let Some(conn) = self.conns[to].as_mut().filter(|conn| !conn.shipping && running) else { return };
+        // A large transaction is a part of its own.
+        let is_large = |trx: &Trx| trx.content == Content::Large;
+        let (upto, large) = match log.get(conn.next..).unwrap_or_default() {
+            [] => return,
+            [first, ..] if is_large(first) => (conn.next + 1, true),
+            part => (conn.next + part.iter().position(is_large).unwrap_or(part.len()), false),
+        };
         conn.shipping = true;
         let id = conn.id;
-        self.later(to, after, Due::Ship(id, len));
+        let after = if large { self.between(1500, 6000) } else { self.latency() } + self.disk_takes(m);
+        self.later(to, after, Due::Ship(id, upto));
     }
 
     /// A part of the binary log has come.
@@ -151,7 +180,7 @@ impl World {
         if self.conns[n].as_ref().is_none_or(|conn| conn.id != id) {
             return;
         }
-        if !self.passes(m) || self.nodes[n].db.hangs || self.nodes[n].is_stuck() {
+        if !self.passes(m) || self.nodes[m].stalled || self.nodes[n].db.hangs || self.nodes[n].is_stuck() {
             return self.later(n, AGAIN, Due::Ship(id, upto));
         }
         if self.nodes[n].db.io != Io::Yes {
@@ -162,7 +191,8 @@ impl World {
         let from = conn.next;
         let semi = conn.semi;
         (conn.next, conn.shipping, conn.heard) = (upto.max(from), false, now);
-        let part: Vec<Trx> = self.nodes[m].db.log.get(from..upto).unwrap_or_default().to_vec();
+        let part = self.nodes[m].db.log.get(from..upto).unwrap_or_default().iter();
+        let part: Vec<Trx> = part.filter(|trx| trx.gtid.seq > conn.has.seq(trx.gtid.domain)).copied().collect();
         let idle = self.nodes[n].db.relay.is_empty();
         self.nodes[n].db.relay.extend(part);
         if idle {
@@ -185,21 +215,47 @@ impl World {
         }
         let now = self.now;
         let told = self.nodes[m].db.received(now, upto);
-        self.acknowledges(m, &told);
+        self.acknowledges(m, &told, Released::ByStandby);
     }
 
     /// Clients are told that these are done.
-    pub fn acknowledges(&mut self, n: usize, told: &[Waiting]) {
+    pub fn acknowledges(&mut self, n: usize, told: &[Waiting], released: Released) {
         for waiting in told {
-            self.acknowledged(n, waiting.key);
+            self.acknowledged(n, waiting.key, released);
+        }
+    }
+
+    /// A client has committed this, and waits: for as long as semi-sync says. The timer
+    /// runs while the machine stands still
+    /// (docs/FACTS.md#semi-sync-timer-runs-through-freeze).
+    pub fn begins_to_wait(&mut self, n: usize, key: usize) {
+        let timeout = self.nodes[n].db.semi_sync.timeout;
+        if timeout < FOREVER {
+            let process = self.nodes[n].db.starts;
+            self.later(n, timeout, Due::GiveUp(process, key));
+        }
+    }
+
+    /// A commit has waited for the timeout.
+    pub fn gives_up(&mut self, n: usize, process: u32, key: usize) {
+        let db = &self.nodes[n].db;
+        if db.hangs {
+            return self.later(n, AGAIN, Due::GiveUp(process, key));
+        }
+        if db.starts == process {
+            let told = self.nodes[n].db.gives_up(self.now, key);
+            self.acknowledges(n, &told, Released::Otherwise);
         }
     }
 
     /// Has the SQL thread go on.
     pub fn kick(&mut self, n: usize) {
-        let after = match self.nodes[n].lags {
-            true => self.between(50, 400),
-            false => Duration::from_micros(self.rng.u64(100..1500)),
+        let node = &self.nodes[n];
+        let large = node.db.relay.front().is_some_and(|next| next.content == Content::Large);
+        let after = match (large, node.lags) {
+            (true, _) => self.between(500, 3000),
+            (false, true) => self.between(50, 400),
+            (false, false) => Duration::from_micros(self.rng.u64(100..1500)),
         };
         self.later(n, after, Due::Apply);
     }
@@ -211,7 +267,7 @@ impl World {
         if !db.sql() || !db.up {
             return;
         }
-        if db.hangs || stuck {
+        if db.hangs || stuck || db.is_blocked() {
             return self.later(n, AGAIN, Due::Apply);
         }
         if let Some(trx) = db.apply() {
@@ -227,22 +283,17 @@ impl World {
     pub fn statement(&mut self, n: usize, text: &str) {
         let now = self.now;
         if self.twisted(Twist::NoSemiSync) && text.starts_with("SET GLOBAL rpl_semi_sync_master_enabled") {
-            self.nodes[n].db.pretends = text.ends_with("=ON");
+            self.nodes[n].db.semi_sync.pretends = text.ends_with("=ON");
             return;
         }
         if self.twisted(Twist::StaysWritable) && text == "SET GLOBAL read_only=ON" {
             return;
         }
         let before = (self.nodes[n].db.io, self.nodes[n].db.sql());
-        self.nodes[n].db.run(now, text);
-        match text {
-            "SET GLOBAL read_only=OFF" => self.made_writable(n),
-            "SET GLOBAL rpl_semi_sync_master_enabled=OFF" => {
-                let all = self.nodes[n].db.log.len();
-                let told = self.nodes[n].db.received(now, all);
-                self.acknowledges(n, &told);
-            }
-            _ => {}
+        let told = self.nodes[n].db.run(now, text);
+        self.acknowledges(n, &told, Released::Otherwise);
+        if text == "SET GLOBAL read_only=OFF" {
+            self.made_writable(n);
         }
         let db = &self.nodes[n].db;
         let after = (db.io, db.sql());
@@ -264,7 +315,7 @@ impl World {
 
     /// How long stopping the IO thread takes: it dials a master that has vanished.
     pub fn stop_io_takes(&mut self, n: usize) -> Duration {
-        let quick = self.nodes[n].unreachable || self.connects(n) && self.nodes[1 - n].runs();
+        let quick = self.nodes[n].unreachable || self.reaches_master(n);
         if quick { self.between(5, 20) } else { ms(1000) }
     }
 }

@@ -9,6 +9,7 @@ use fastrand::Rng;
 
 use crate::disk::Disk;
 use crate::faults::What;
+use crate::mariadb::{Content, Holds};
 use crate::operator::set;
 use crate::world::ms;
 
@@ -69,7 +70,13 @@ const KINDS: &[Kind] = &[
     Kind(1, |_, n| What::RunFull(n)),
     Kind(2, |_, n| What::Deaf(n)),
     Kind(2, |_, n| What::Replication(n)),
-    Kind(2, |_, n| What::Errant(n)),
+    Kind(2, |rng, n| What::Errant(n, 0, errant(rng))),
+    Kind(4, |_, n| What::Stall(n)),
+    Kind(2, |_, n| What::Session(n, Holds::Rows)),
+    Kind(2, |_, n| What::Session(n, Holds::ReadLock)),
+    Kind(2, |_, _| What::Writes(Content::Large)),
+    Kind(2, |_, _| What::Writes(Content::Unsafe)),
+    Kind(1, |_, n| What::Sql(n, "SET GLOBAL rpl_semi_sync_master_wait_point=AFTER_COMMIT")),
     Kind(20, |rng, n| What::Command(n, verb(rng))),
     Kind(3, |rng, n| What::Twice(n, verb(rng))),
     Kind(2, |rng, n| What::Forced(n, verb(rng))),
@@ -84,6 +91,20 @@ const STRAINS: &[(&str, Kind)] = &[
     ("keepalived_is_not_heard_because_the_fifo_is_full", Kind(2, |_, n| What::Deluge(n))),
     ("a_statement_of_a_killed_program_lands_late", Kind(2, |rng, n| What::Orphan(n, rng.u32(0..60)))),
     ("the_answers_of_a_promoted_standby_cannot_be_used", Kind(2, |_, n| What::Unusable(n))),
+    ("semi_sync_is_switched_off_by_hand", Kind(2, |_, n| What::Sql(n, "SET GLOBAL rpl_semi_sync_master_enabled=OFF"))),
+    (
+        "semi_sync_gives_up_after_a_timeout_set_by_hand",
+        Kind(2, |_, n| What::Sql(n, "SET GLOBAL rpl_semi_sync_master_timeout=1000")),
+    ),
+    (
+        "commits_do_not_wait_for_a_standby_that_is_gone",
+        Kind(2, |_, n| What::Sql(n, "SET GLOBAL rpl_semi_sync_master_wait_no_slave=OFF")),
+    ),
+    ("a_second_semi_sync_replica_acknowledges", Kind(2, |_, n| What::Stranger(n))),
+    ("an_own_transaction_of_another_domain", Kind(1, |rng, n| What::Errant(n, 7, errant(rng)))),
+    ("a_waiting_commit_is_killed", Kind(1, |_, n| What::Sql(n, "KILL QUERY"))),
+    ("a_waiting_commit_is_killed", Kind(1, |_, n| What::Sql(n, "KILL CONNECTION"))),
+    ("the_database_of_the_active_is_shut_down_while_commits_wait", Kind(1, |_, n| What::Shutdown(n))),
 ];
 
 /// A schedule: so many faults and commands, a half of them close to another.
@@ -127,6 +148,11 @@ fn what(rng: &mut Rng, strained: bool) -> (What, Option<&'static str>) {
         }
     }
     (What::Cut, None)
+}
+
+/// What somebody commits on a standby.
+fn errant(rng: &mut Rng) -> Content {
+    if rng.bool() { Content::Rows } else { Content::Maintenance }
 }
 
 fn service(rng: &mut Rng) -> Service {

@@ -17,10 +17,12 @@ use ap_core::message::Message;
 use crate::checks::{Broken, Ledger};
 use crate::clients::Writer;
 use crate::effects::is_handed_over;
+use crate::mariadb::Content;
 use crate::node::{Node, Power};
 use crate::operator::Operator;
 use crate::replication::{Conn, Dump};
 use crate::schedule::Happening;
+use crate::stranger::Stranger;
 use crate::twist::Twist;
 use crate::{Figures, Story};
 
@@ -86,6 +88,12 @@ pub enum Due {
     Apply,
     /// The master's side notices that its replica is gone.
     Gone(u64),
+    /// A commit has waited for the timeout of semi-sync, in this process.
+    GiveUp(u32, usize),
+    /// A stranger's replica has everything up to this place, of this process.
+    StrangerAck(u32, usize),
+    /// A stranger's replica looks for its master.
+    Stranger(usize),
     /// A writer goes on.
     Write(usize),
     /// Something of the schedule begins or ends.
@@ -136,8 +144,16 @@ pub struct World {
     pub dumps: [Option<Dump>; 2],
     /// Names connections.
     pub connections: u64,
+    /// A stranger's semi-sync replica, by master.
+    pub strangers: [Option<Stranger>; 2],
+    /// What the first of the writers writes.
+    pub writes: Content,
+    /// When somebody last changed what semi-sync does.
+    pub drifted: Option<Duration>,
     /// Clients.
     pub writers: Vec<Writer>,
+    /// `gtid_domain_id` of each: often the same.
+    pub domains: [u32; 3],
     /// They have been told to stop.
     pub quiet: bool,
     /// What was acknowledged, and who has it.
@@ -179,6 +195,7 @@ impl World {
             Node::new(Arc::new(site), [1, 2][n], rng.u32(0..200))
         };
         let nodes = [node(0), node(1)];
+        let domains = [0, 0, rng.u32(0..2)];
         let loss = [30, 100, 500, 10_000][rng.usize(0..4)];
         Self {
             now: Duration::ZERO,
@@ -192,7 +209,11 @@ impl World {
             conns: [None, None],
             dumps: [None, None],
             connections: 0,
+            strangers: [None; 2],
+            writes: Content::Rows,
+            drifted: None,
             writers: vec![Writer::default(); 3],
+            domains,
             quiet: false,
             ledger: Ledger::default(),
             operator: Operator::default(),
@@ -346,6 +367,7 @@ impl World {
             Due::Strike(at) => self.strikes(at),
             Due::Mend(at) => self.mends(at),
             Due::Operator => self.operator_looks(),
+            Due::Stranger(n) => self.stranger_looks(n),
             _ => {}
         }
     }
@@ -380,7 +402,9 @@ impl World {
             Due::Io => self.io(n),
             Due::Apply => self.applies(n),
             Due::Gone(conn) => self.replica_gone(n, conn),
-            Due::Write(_) | Due::Strike(_) | Due::Mend(_) | Due::Operator => {}
+            Due::GiveUp(process, key) => self.gives_up(n, process, key),
+            Due::StrangerAck(process, upto) => self.stranger_acked(n, process, upto),
+            Due::Stranger(_) | Due::Write(_) | Due::Strike(_) | Due::Mend(_) | Due::Operator => {}
         }
     }
 
