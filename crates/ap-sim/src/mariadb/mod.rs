@@ -258,7 +258,11 @@ impl Server {
         match name {
             "SET GLOBAL read_only" => (self.read_only, self.locked) = (on, false),
             "SET GLOBAL rpl_semi_sync_slave_enabled" => self.semi_sync_replica = on,
-            "SET GLOBAL gtid_slave_pos" => self.slave_pos = self.current_pos(),
+            "SET GLOBAL gtid_slave_pos" => {
+                self.slave_pos = self.current_pos();
+                // A commit of InnoDB's, in `mysql.gtid_slave_pos`: what was before it is as durable.
+                self.flushed.1 = 0;
+            }
             "STOP SLAVE IO_THREAD" => self.io = Io::No,
             "STOP ALL SLAVES" | "STOP SLAVE" => {
                 self.io = Io::No;
