@@ -285,10 +285,12 @@ impl World {
     /// It ends.
     pub fn mends(&mut self, at: usize) {
         let what = self.schedule[at].what.clone();
+        if matches!(what, What::Reboot(n) if self.nodes[n].going_down) {
+            return self.outside(ms(500), Due::Mend(at));
+        }
         self.in_force -= 1;
         self.disturbed = self.now;
         match what {
-            What::Reboot(n) if self.nodes[n].going_down => return self.outside(ms(500), Due::Mend(at)),
             What::PowerOff(n) | What::Reboot(n) => self.powers_on(n),
             What::Starve(n) => self.nodes[n].starved = false,
             What::Freeze(n) | What::Stun(n) => self.thaws(n),
