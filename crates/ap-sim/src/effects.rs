@@ -46,6 +46,7 @@ impl World {
             }
             Effect::Record(event) => {
                 if event.outcome != "heard" {
+                    self.figures.fired(&event.outcome, &event.text);
                     self.tell(n, || format!("{}: {}: {}", event.cause, event.outcome, event.text));
                 }
                 let brief = event.brief();

@@ -25,6 +25,7 @@ mod twist;
 mod units;
 mod world;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ap_core::message::Verb;
@@ -77,9 +78,26 @@ pub struct Figures {
     pub longest_pause: Duration,
     /// What the agents were told.
     pub inputs: u64,
+    /// How often each rule fired, by what it says: plans, refusals, protection.
+    pub rules: BTreeMap<String, u64>,
 }
 
 impl Figures {
+    /// A rule fired. Of what it says, evidence and way forward after the first `;` and
+    /// every number are left out.
+    pub(crate) fn fired(&mut self, outcome: &str, text: &str) {
+        let text = text.split([';', '(']).next().unwrap_or_default();
+        let mut rule = format!("{outcome}: ");
+        for letter in text.trim_end().chars() {
+            match letter {
+                '0'..='9' if rule.ends_with('N') => {}
+                '0'..='9' => rule.push('N'),
+                _ => rule.push(letter),
+            }
+        }
+        *self.rules.entry(rule).or_default() += 1;
+    }
+
     /// Both together.
     pub fn add(&mut self, other: &Self) {
         self.worlds += other.worlds;
@@ -90,6 +108,9 @@ impl Figures {
         self.acknowledged += other.acknowledged;
         self.longest_pause = self.longest_pause.max(other.longest_pause);
         self.inputs += other.inputs;
+        for (rule, fired) in &other.rules {
+            *self.rules.entry(rule.clone()).or_default() += fired;
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! `ap-sim SEED` tells one world line by line; `ap-sim SEED COUNT` runs that many on all
-//! cores and says what they came to.
+//! cores and says what they came to; with `rules` behind it, which rules fired how often.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -13,12 +13,15 @@ use ap_sim::{Figures, Story};
 const TOLD: usize = 5;
 
 fn main() -> ExitCode {
-    let words: Vec<Option<u64>> = std::env::args().skip(1).map(|word| word.parse().ok()).collect();
-    match words.as_slice() {
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let rules = words.get(2).is_some_and(|word| word == "rules");
+    words.truncate(if rules { 2 } else { words.len() });
+    let numbers: Vec<Option<u64>> = words.iter().map(|word| word.parse().ok()).collect();
+    match numbers.as_slice() {
         [Some(seed)] => one(*seed),
-        [Some(seed), Some(count)] => many(*seed, *count),
+        [Some(seed), Some(count)] => many(*seed, *count, rules),
         _ => {
-            say("usage: ap-sim SEED [COUNT]\n");
+            say("usage: ap-sim SEED [COUNT [rules]]\n");
             ExitCode::from(64)
         }
     }
@@ -40,7 +43,7 @@ fn one(seed: u64) -> ExitCode {
     }
 }
 
-fn many(seed: u64, count: u64) -> ExitCode {
+fn many(seed: u64, count: u64, rules: bool) -> ExitCode {
     let began = Instant::now();
     let end = seed.saturating_add(count);
     let next = AtomicU64::new(seed);
@@ -65,6 +68,11 @@ fn many(seed: u64, count: u64) -> ExitCode {
     let Ok((figures, mut failures)) = total.into_inner() else { return ExitCode::FAILURE };
     failures.sort_by_key(|(seed, _)| *seed);
     tell(&figures, began.elapsed().as_secs_f64());
+    if rules {
+        let mut rules: Vec<(&String, &u64)> = figures.rules.iter().collect();
+        rules.sort_by_key(|(_, fired)| std::cmp::Reverse(**fired));
+        rules.iter().for_each(|(rule, fired)| say(&format!("{fired:>8} {rule}\n")));
+    }
     let (old, new): (Vec<_>, Vec<_>) = failures.iter().partition(|(_, broken)| broken.known.is_some());
     say(&format!("{} new failures, {} known ones\n", new.len(), old.len()));
     old.iter().for_each(|(seed, broken)| say(&format!("seed {seed}: {broken}\n")));
