@@ -106,8 +106,10 @@ impl World {
     /// G4: writes that wait for longer than is documented, while nothing is broken any more or
     /// while a host has the clients, have a message that names what to type.
     fn is_told_what_to_do(&mut self) {
-        let stalled = self.now.saturating_sub(self.ledger.last) > STALL && !self.quiet;
-        let undisturbed = self.in_force == 0 && self.now.saturating_sub(self.disturbed) > STALL;
+        // The pair has had that time, since whatever happened last, to help itself.
+        let since = self.ledger.last.max(self.disturbed);
+        let stalled = self.now.saturating_sub(since) > STALL && !self.quiet;
+        let undisturbed = self.in_force == 0;
         let stuck = |told: &Answer| told.serves() && told.vip && told.report.protected_ms > STALL.as_millis() as u64;
         let waits = |told: &Answer| told.report.waiting > 0 && stuck(told);
         let served = [0, 1].into_iter().any(|n| self.answer_of(n).is_some_and(waits));
