@@ -144,7 +144,7 @@ impl World {
                 self.figures.failovers += u64::from(promoted);
                 node.saves(state);
                 let since = node.state.since.clone();
-                if state.serves() {
+                if state.serves() && node.db.writable() {
                     self.serves_under(n);
                 }
                 return End::Done(since);

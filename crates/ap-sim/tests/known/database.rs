@@ -117,6 +117,23 @@ fn an_own_transaction_of_the_same_domain() {
 }
 
 #[test]
+#[ignore = "known: a number that recovery took back is given out again by a transaction of the standby's own, and nobody compares contents"]
+fn a_number_is_given_out_twice() {
+    for seed in 0..4000 {
+        let end = ends(
+            seed,
+            &[
+                at(167, 6161, What::Writes(Content::Large)),
+                at(500, 7526, What::Hang(0, Service::Database)),
+                at(848, 1946, What::KillChild(1)),
+                at(11_382, 0, What::Errant(0, 0, Content::Maintenance)),
+            ],
+        );
+        assert!(end.broken.is_none(), "{}{:?}", end.lines, end.broken);
+    }
+}
+
+#[test]
 fn what_cannot_be_rolled_back_waits_behind_a_row() {
     all_kept((0..40).map(|_| {
         vec![

@@ -77,7 +77,7 @@ fn the_active_is_starved() {
 #[test]
 #[ignore = "known: a database that could not be killed is stopped in the ordinary way once the node is in m: it answers OK to commits that waited"]
 fn a_database_that_could_not_be_killed_is_stopped_in_m() {
-    all_kept((0..400).map(|_| {
+    all_kept((0..8000).map(|_| {
         vec![at(3000, 900, What::PauseNotify(0)), at(3000, 5000, What::Adverts(0)), at(3500, 2000, What::Trouble(0))]
     }));
 }

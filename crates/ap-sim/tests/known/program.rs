@@ -11,7 +11,7 @@ fn a_hiccup_of_the_active_while_its_standby_is_dead() {
 #[test]
 #[ignore = "known: while the peer is unreachable from here it hears no answer either, and takes that for silence"]
 fn a_route_that_could_not_be_removed() {
-    all_kept((0..600).map(|_| vec![at(2500, 6500, What::Trouble(1)), at(3000, 2300, What::Cut)]));
+    all_kept((0..6000).map(|_| vec![at(2500, 6500, What::Trouble(1)), at(3000, 2300, What::Cut)]));
 }
 
 #[test]
